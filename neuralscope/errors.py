@@ -1,0 +1,58 @@
+"""Every error that NeuralScope raises on purpose.
+
+    NeuralScopeError                 show its one sentence to the user, never a traceback
+    ├── ConfigError                  a setting is out of range: names field, value and what is allowed
+    ├── DataError                    a data set is damaged or does not fit
+    │   └── DataUnavailable          a data set cannot be had right now (no network, OpenML down)
+    ├── WeightsError                 a weights file or snapshot cannot be used
+    └── StoreError                   the run store cannot be read or written
+        └── RunNotFound              no such run in the store
+
+The text of each is one sentence (or two) for the person at the screen: what is wrong, and what
+would be right. Anything else that is raised is a bug.
+"""
+
+from __future__ import annotations
+
+
+class NeuralScopeError(Exception):
+    """Base of all errors that are explained to the user in one sentence."""
+
+
+class ConfigError(NeuralScopeError):
+    """A setting has a value that is not allowed.
+
+    Attributes:
+        field: Name of the setting, as in `RunConfig`.
+        value: The value that was refused.
+        allowed: What would have been right, in words.
+    """
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        shown = repr(value)
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        super().__init__(f"{field} is {shown}, but must be {allowed}.")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+class DataError(NeuralScopeError):
+    """A data set is damaged or does not fit."""
+
+
+class DataUnavailable(DataError):
+    """A data set cannot be had right now, for example because there is no network."""
+
+
+class WeightsError(NeuralScopeError):
+    """A weights file or snapshot cannot be used."""
+
+
+class StoreError(NeuralScopeError):
+    """The run store cannot be read or written."""
+
+
+class RunNotFound(StoreError):
+    """There is no such run in the store."""
