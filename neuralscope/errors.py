@@ -1,7 +1,7 @@
 """Every error that NeuralScope raises on purpose.
 
     NeuralScopeError                 show its one sentence to the user, never a traceback
-    ├── ConfigError                  a setting is out of range: names field, value and what is allowed
+    ├── ConfigError                  a setting is out of range: names field, value, what is allowed
     ├── DataError                    a data set is damaged or does not fit
     │   └── DataUnavailable          a data set cannot be had right now (no network, OpenML down)
     ├── WeightsError                 a weights file or snapshot cannot be used
@@ -29,6 +29,7 @@ class ConfigError(NeuralScopeError):
     """
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
+        """Put the three into one sentence."""
         shown = repr(value)
         if len(shown) > 80:
             shown = shown[:77] + "..."

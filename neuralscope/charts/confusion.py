@@ -1,0 +1,240 @@
+"""The confusion matrix: which class was taken for which.
+
+A network that is any good puts nearly everything on the diagonal, a hundred times more than in any
+other cell, and on one colour scale its errors would all look like zero. So there are two scales:
+the diagonal is a calm green that only says how much of each class was found, and the errors are a
+vermilion scaled to the largest error. Colours are laid over the page by opacity, which makes a
+light cell pale on a light page and dim on a dark one.
+
+Rows are the true class, columns the predicted one. A click selects a cell: the selection is called
+`cell` and has the fields `true` and `predicted`, as class numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from neuralscope.charts.colors import (
+    DARK_BACKGROUND,
+    LIGHT_BACKGROUND,
+    NEUTRAL,
+    RIGHT,
+    WRONG,
+    contrast,
+    rgb,
+)
+from neuralscope.charts.figure import INK, ON_DARK, Figure, table, template
+
+Show = Literal["count", "share", "errors"]
+
+MOST_LABELLED: Final = 20  # classes up to which the numbers fit into the cells
+# One of the two has a contrast of 4.5 : 1 to any cell, which the page's softer inks do not reach.
+DARK_TEXT: Final = "#111318"
+LIGHT_TEXT: Final = "#ffffff"
+SIDE: Final = 460  # pixels of the whole matrix, about
+
+
+def confusion_matrix(
+    counts: ArrayLike,
+    *,
+    class_names: Sequence[str] | None = None,
+    show: Show = "count",
+    noun: str = "digit",
+) -> Figure:
+    """Draw the matrix as a heat map whose cells can be clicked.
+
+    Args:
+        counts: Shape (classes, classes), integers: row = true class, column = predicted class.
+        class_names: One name a class; their numbers if not given.
+        show: 'count' writes how many, 'share' what part of its row, 'errors' only the errors.
+        noun: What one example is called in the axis titles.
+
+    Raises:
+        ValueError: The counts are not square, negative, or do not fit the names.
+    """
+    counts = _checked(counts)
+    k = len(counts)
+    names = [str(name) for name in class_names] if class_names is not None else _numbers(k)
+    if len(names) != k:
+        raise ValueError(f"{len(names)} class names do not fit {k} classes")
+    true, predicted = np.divmod(np.arange(k * k), k)
+    right = true == predicted
+    totals = counts.sum(axis=1)
+    share = (counts / np.maximum(totals, 1)[:, None]).ravel()
+    count = counts.ravel()
+
+    weight = share if show == "share" else count.astype(np.float64)
+    most = weight[~right].max(initial=0.0)
+    error = weight / most if most > 0 else np.zeros(k * k)
+    opacity = np.where(
+        right,
+        0.0 if show == "errors" else 0.08 + 0.72 * share**1.5,
+        0.10 + 0.90 * (error if show == "errors" else error**0.6),
+    )
+    empty = (count == 0) | (right & (show == "errors"))
+    opacity = np.where(empty, 0.07, opacity)
+    hue = np.where(empty, 2, np.where(right, 0, 1))
+    object_names = np.asarray(names, dtype=object)
+    cells = {
+        "true": true,
+        "predicted": predicted,
+        "fill": np.asarray([RIGHT, WRONG, NEUTRAL], dtype=object)[hue],
+        "opacity": opacity,
+        "count": count,
+        "share": share,
+        "true_name": object_names[true],
+        "predicted_name": object_names[predicted],
+    }
+    if k <= MOST_LABELLED:
+        cells["text"] = np.asarray(
+            [
+                "" if blank else (_percent(part) if show == "share" else _compact(number))
+                for blank, part, number in zip(
+                    empty.tolist(), share.tolist(), count.tolist(), strict=True
+                )
+            ],
+            dtype=object,
+        )
+        cells["on_light"] = _text_colors(hue, opacity, LIGHT_BACKGROUND)
+        cells["on_dark"] = _text_colors(hue, opacity, DARK_BACKGROUND)
+    return Figure(
+        _template(tuple(names), noun),
+        {"cells": pd.DataFrame(cells)},
+        describe_confusion(counts, class_names=names, noun=noun),
+    )
+
+
+def describe_confusion(
+    counts: ArrayLike, *, class_names: Sequence[str] | None = None, noun: str = "digit"
+) -> str:
+    """Say in one sentence what the matrix shows.
+
+    >>> describe_confusion([[9, 1], [3, 7]])
+    '16 of 20 digits (80.00 %) recognised; most often confused: 1 taken for 0 (3 times).'
+    """
+    counts = _checked(counts)
+    names = list(class_names) if class_names is not None else _numbers(len(counts))
+    total, right = int(counts.sum()), int(np.trace(counts))
+    if total == 0:
+        return "No example has been classified yet."
+    wrong = counts - np.diag(np.diag(counts))
+    things = "digits" if noun == "digit" else "examples"
+    sentence = f"{right:,} of {total:,} {things} ({_accuracy(right, total)}) recognised"
+    if not wrong.any():
+        return f"{sentence}, without any error."
+    true, predicted = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    times = int(wrong[true, predicted])
+    return (
+        f"{sentence}; most often confused: {names[true]} taken for {names[predicted]}"
+        f" ({times:,} {'time' if times == 1 else 'times'})."
+    )
+
+
+def _checked(counts: ArrayLike) -> NDArray[np.int64]:
+    counts = np.asarray(counts)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or len(counts) < 2:
+        raise ValueError(f"a confusion matrix is (classes, classes), not {counts.shape}")
+    if not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0:
+        raise ValueError("a confusion matrix holds counts: whole numbers, none below zero")
+    return counts.astype(np.int64)
+
+
+def _numbers(k: int) -> list[str]:
+    return [str(number) for number in range(k)]
+
+
+def _accuracy(right: int, total: int) -> str:
+    # Rounded down: 100.00 % is kept for no error at all.
+    return f"{right * 10_000 // total / 100:.2f} %"
+
+
+def _compact(number: int) -> str:
+    """A count in at most five characters, whatever its size."""
+    for size, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**4, "k")):
+        if number >= size:
+            scaled = number / (1000 if letter == "k" else size)
+            return f"{scaled:.1f}{letter}" if scaled < 100 else f"{scaled:.0f}{letter}"
+    return str(number)
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    if 0 < percent < 0.05:
+        return "<0.1"
+    return "100" if percent == 100 else f"{min(percent, 99.9):.1f}"
+
+
+def _text_colors(
+    hue: NDArray[np.integer], opacity: NDArray[np.float64], background: str
+) -> NDArray[np.object_]:
+    """The ink with more contrast to each cell, as it looks laid over that background."""
+    fill = np.stack([rgb(RIGHT), rgb(WRONG), rgb(NEUTRAL)])[hue]
+    seen = fill * opacity[:, None] + rgb(background) * (1 - opacity[:, None])
+    dark, light = rgb(DARK_TEXT), rgb(LIGHT_TEXT)
+    return np.where(contrast(seen, dark) >= contrast(seen, light), DARK_TEXT, LIGHT_TEXT).astype(
+        object
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def _template(names: tuple[str, ...], noun: str) -> Mapping[str, Any]:
+    k = len(names)
+    size = max(4, min(96, SIDE // k))
+    # The names as a literal of the expression language: JSON is one.
+    axis = alt.Axis(
+        labelExpr=f"{json.dumps(names)}[datum.value]",
+        labelAngle=0,
+        labelLimit=110,
+        labelPadding=6,
+        titlePadding=8,
+        ticks=False,
+        domain=False,
+        grid=False,
+        labelFlush=False,
+        labelOverlap=k > MOST_LABELLED,
+    )
+    across = axis.copy()
+    if max(len(name) for name in names) * 7 > size:
+        across.labelAngle = -45
+    band = alt.Scale(domain=list(range(k)), paddingInner=0.05 if k <= 30 else 0, paddingOuter=0)
+    cell = alt.selection_point(name="cell", fields=["true", "predicted"], on="click")
+    base = alt.Chart(table("cells")).encode(
+        x=alt.X("predicted:O", title=f"Predicted {noun}", axis=across, scale=band),
+        y=alt.Y("true:O", title=f"True {noun}", axis=axis, scale=band),
+        tooltip=[
+            alt.Tooltip("true_name:N", title=f"True {noun}"),
+            alt.Tooltip("predicted_name:N", title=f"Predicted {noun}"),
+            alt.Tooltip("count:Q", title="How many", format=",d"),
+            alt.Tooltip("share:Q", title=f"Share of this true {noun}", format=".2%"),
+        ],
+    )
+    layers = [
+        base.mark_rect(cornerRadius=3 if k <= 30 else 0, cursor="pointer", strokeWidth=2)
+        .encode(
+            fill=alt.Fill("fill:N", scale=None, legend=None),
+            fillOpacity=alt.FillOpacity("opacity:Q", scale=None, legend=None),
+            stroke=alt.condition(cell, alt.value(INK), alt.value("transparent"), empty=False),
+        )
+        .add_params(cell)
+    ]
+    if k <= MOST_LABELLED:
+        layers.append(
+            base.mark_text(
+                fontSize=13 if size >= 40 else 10,
+                cursor="pointer",
+                color=alt.ExprRef(expr=f"{ON_DARK} ? datum.on_dark : datum.on_light"),
+            ).encode(text="text:N")
+        )
+    return template(
+        alt.layer(*layers).properties(width=k * size, height=k * size),
+        # Cells stay square: the axes come on top of this size instead of out of it.
+        autosize={"type": "pad", "contains": "padding"},
+    )

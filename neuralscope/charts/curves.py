@@ -1,0 +1,672 @@
+"""Learning curves: how loss and accuracy change while a network trains.
+
+Three things lie over each other. The epoch curves, training and validation, are what a reader
+compares. Behind them runs the minibatch curve, thinned to bins, with a band from the lowest to the
+highest value in each bin. Smoothing calms the epoch curves and the minibatch mean, and the raw
+curves stay visible, faint, under the smoothed ones, so that nothing is hidden.
+
+A smoothed value is an exponential moving average, corrected for starting at zero:
+
+    s[t] = weight * s[t-1] + (1 - weight) * y[t],    shown: s[t] / (1 - weight^t),    t = 1, 2, ...
+
+Everything is computed here, in NumPy; the specification only says where to draw it.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from neuralscope.charts.colors import NEUTRAL, TRAIN, VALIDATION
+from neuralscope.charts.figure import BACKGROUND, FADED_INK, INK, Figure, table, template
+
+Quantity = Literal["loss", "accuracy"]
+XAxis = Literal["epoch", "step", "time"]
+Floats = NDArray[np.float64]
+
+TRAIN_FAINT: Final = "#e6b566"
+BATCHES: Final = "Training, minibatches"
+SERIES: Final = ("Training", "Validation")
+
+MOST_DOTS: Final = 60  # epochs up to which each gets a dot; beyond, dots only thicken the line
+MOST_HOVER: Final = 400  # places that answer the pointer; each is a mark the browser has to keep
+
+_TIME_UNITS: Final[dict[str, tuple[float, str]]] = {
+    "s": (1.0, "Training time (s)"),
+    "min": (60.0, "Training time (min)"),
+    "h": (3600.0, "Training time (h)"),
+}
+
+
+@dataclass(frozen=True)
+class EpochPoints:
+    """One value a finished epoch, all arrays of the same length; NaN where nothing was measured.
+
+    Attributes:
+        epoch: Number of the epoch, from 1.
+        seconds: Training time at its end, in seconds.
+        step: Minibatches trained on until then.
+        train: Loss (in nats) or accuracy (0..1) on the training set.
+        validation: The same on the validation set.
+    """
+
+    epoch: ArrayLike
+    seconds: ArrayLike
+    step: ArrayLike
+    train: ArrayLike
+    validation: ArrayLike
+
+
+@dataclass(frozen=True)
+class Binned:
+    """A long curve in bins: mean, lowest and highest value of each; `x` in the axis' own unit."""
+
+    x: ArrayLike
+    mean: ArrayLike
+    low: ArrayLike
+    high: ArrayLike
+
+
+def thin(x: ArrayLike, y: ArrayLike, most: int) -> Binned:
+    """Reduce a long curve to at most `most` bins, keeping its first and its last point.
+
+    The width of a bin is the smallest power of two that suffices, and bins begin at its multiples.
+    So when the curve grows, finished bins stay as they are, instead of all of them moving with
+    every redraw. Values that are not finite are left out; a bin without any finite value is NaN.
+
+    Args:
+        x: Positions, shape (n,).
+        y: Values, shape (n,).
+        most: Largest number of bins, at least 3.
+
+    Raises:
+        ValueError: The lengths differ or `most` is below 3.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    y = np.asarray(y, dtype=np.float64)
+    if x.shape != y.shape or x.ndim != 1:
+        raise ValueError(f"x and y must be two curves of one length, not {x.shape} and {y.shape}")
+    if most < 3:
+        raise ValueError(f"most must be at least 3, not {most}")
+    finite = np.isfinite(y)
+    n = len(y)
+    if n <= most:
+        kept = np.where(finite, y, np.nan)
+        return Binned(x, kept, kept, kept)
+
+    width = 1
+    while -(-(n - 1) // width) + 2 > most:
+        width *= 2
+    starts = np.concatenate([[0, 1], np.arange(width, n - 1, width), [n - 1]])
+    starts = np.unique(starts)
+
+    lengths = np.diff(starts, append=n)
+    counts = np.add.reduceat(finite.astype(np.int64), starts)
+    some = counts > 0
+    if finite.all():
+        sums, low, high = y, y, y
+    else:
+        sums, low, high = (np.where(finite, y, fill) for fill in (0.0, np.inf, -np.inf))
+    mean = np.add.reduceat(sums, starts) / np.maximum(counts, 1)
+    return Binned(
+        np.add.reduceat(x, starts) / lengths,
+        np.where(some, mean, np.nan),
+        np.where(some, np.minimum.reduceat(low, starts), np.nan),
+        np.where(some, np.maximum.reduceat(high, starts), np.nan),
+    )
+
+
+def smooth(y: ArrayLike, weight: float) -> Floats:
+    """Bias-corrected exponential moving average; what is not finite stays out and stays NaN.
+
+    Args:
+        y: Values, shape (n,).
+        weight: Share of the past in each new value, from 0 (as it is) to below 1.
+
+    Raises:
+        ValueError: The weight is not in [0, 1).
+    """
+    if not 0 <= weight < 1:
+        raise ValueError(f"the smoothing weight must be from 0 to below 1, not {weight}")
+    y = np.asarray(y, dtype=np.float64)
+    y = np.where(np.isfinite(y), y, np.nan)
+    if weight == 0:
+        return y
+    average, correction = 0.0, 1.0
+    result: list[float] = []
+    # A recursion has no vectorised form that survives weights near 0; a thousand floats are quick.
+    for value in y.tolist():
+        if value == value:
+            average = weight * average + (1 - weight) * value
+            correction *= weight
+            result.append(average / (1 - correction))
+        else:
+            result.append(value)
+    return np.asarray(result, dtype=np.float64)
+
+
+def learning_curves(
+    points: EpochPoints,
+    *,
+    batches: Binned | None = None,
+    marks: Sequence[tuple[float, str]] = (),
+    quantity: Quantity = "loss",
+    x_axis: XAxis = "epoch",
+    log: bool = False,
+    smoothing: float = 0.0,
+    x_domain: tuple[float, float] | None = None,
+    height: int = 320,
+) -> Figure:
+    """Draw training and validation curves, the minibatches behind them, and what happened when.
+
+    On a linear axis the epoch curves set the scale, and minibatches beyond it are cut off at the
+    edge: the first few would otherwise press all that follows flat. On a logarithmic axis
+    accuracy is drawn as the error rate, 1 - accuracy, and values without a logarithm (zero and
+    below) are drawn at half of the smallest one that has one.
+
+    Args:
+        points: One value an epoch.
+        batches: The minibatch curve, as `thin` returns it, with `x` on the chosen axis: epochs
+            (fractions allowed), steps, or seconds.
+        marks: Events as (x, label), with x on the same axis.
+        quantity: What the values are.
+        x_axis: What to lay the curves out along.
+        log: Draw on a logarithmic axis.
+        smoothing: Weight of `smooth`, 0..0.99.
+        x_domain: First and last x shown (seconds for time); by itself it ends at the last point.
+        height: Height in pixels.
+    """
+    epoch, seconds, step, train, validation = (
+        np.asarray(values, dtype=np.float64)
+        for values in (
+            points.epoch, points.seconds, points.step, points.train, points.validation
+        )
+    )  # fmt: skip
+    x = {"epoch": epoch, "step": step, "time": seconds}[x_axis]
+    marks_x = np.asarray([at for at, _ in marks], dtype=np.float64)
+    if batches is None:
+        bins = Binned(*(np.empty(0) for _ in range(4)))
+    else:
+        bins = batches
+    bin_x, mean, low, high = (
+        np.asarray(values, dtype=np.float64) for values in (bins.x, bins.mean, bins.low, bins.high)
+    )
+
+    unit = ""
+    if x_axis == "time":
+        longest = x_domain[1] if x_domain else max(_last(seconds), _last(bin_x), 0.0)
+        unit = "s" if longest < 120 else "min" if longest < 7200 else "h"
+        size, _ = _TIME_UNITS[unit]
+        x, bin_x, marks_x = x / size, bin_x / size, marks_x / size
+        x_domain = (x_domain[0] / size, x_domain[1] / size) if x_domain else None
+
+    shown = _Shown(quantity, log, (train, validation, mean, low, high))
+    raw_train, raw_validation = shown(train), shown(validation)
+    low, mean_shown, high = shown(low), smooth(shown(mean), smoothing), shown(high)
+    if shown.flipped:
+        low, high = high, low
+    if not log and len(x) > 1:
+        bottom, top = _view(np.concatenate([raw_train, raw_validation]), quantity)
+        low, mean_shown, high = (np.clip(curve, bottom, top) for curve in (low, mean_shown, high))
+
+    best = _best(validation, quantity)
+    right_end = x_domain[1] if x_domain else max(_last(x), _last(bin_x))
+    tables = {
+        "lines": pd.DataFrame(
+            {
+                "x": np.concatenate([x, x]),
+                "series": np.repeat(np.asarray(SERIES, dtype=object), len(x)),
+                "value": np.concatenate(
+                    [smooth(raw_train, smoothing), smooth(raw_validation, smoothing)]
+                ),
+                "raw": np.concatenate([raw_train, raw_validation]),
+            }
+        ),
+        "hover": _hover(points, x, bin_x, mean, best, quantity),
+        "best": _best_table(
+            x, raw_validation, validation, epoch, best, quantity, shown.flipped, right_end
+        ),
+    }
+    if batches is not None:
+        tables["batches"] = pd.DataFrame(
+            {
+                "x": bin_x,
+                "mean": mean_shown,
+                "low": low,
+                "high": high,
+                "series": BATCHES,
+            }
+        )
+    if marks:
+        tables["marks"] = _marks_table(marks_x, [label for _, label in marks], right_end)
+
+    empty = not any(np.isfinite(curve).any() for curve in (train, validation, mean))
+    if empty:
+        tables["empty"] = pd.DataFrame({"text": ["The curves appear here when training starts"]})
+    return Figure(
+        _template(
+            quantity=quantity,
+            x_axis=x_axis,
+            unit=unit,
+            log=log,
+            smoothed=smoothing > 0,
+            dots=len(x) <= MOST_DOTS,
+            empty=empty,
+            with_batches=batches is not None,
+            with_marks=bool(marks),
+            x_domain=x_domain,
+            height=height,
+        ),
+        tables,
+        describe_curves(points, quantity=quantity),
+    )
+
+
+def describe_curves(points: EpochPoints, *, quantity: Quantity = "loss") -> str:
+    """Say in one sentence what the curves show, for those who do not see them.
+
+    >>> describe_curves(EpochPoints([1, 2], [1, 2], [9, 18], [2.3, 0.12], [2.2, 0.15]))
+    'Training loss fell from 2.30 to 0.12 over 2 epochs; validation loss 0.15, the best so far.'
+    """
+    epoch = np.asarray(points.epoch, dtype=np.float64)
+    train = np.asarray(points.train, dtype=np.float64)
+    validation = np.asarray(points.validation, dtype=np.float64)
+    if len(epoch) == 0:
+        return f"No epoch has finished yet, so there is no {quantity} to show."
+
+    diverged = np.flatnonzero(np.isinf(train) | np.isinf(validation))
+    measured = np.isfinite(train)
+    if len(diverged) == 0 and measured.any() and not measured[-1]:
+        diverged = np.flatnonzero(~measured[np.flatnonzero(measured)[0] :])
+        diverged = diverged + np.flatnonzero(measured)[0]
+    values = train[measured]
+    span = "1 epoch" if len(epoch) == 1 else f"{len(epoch):,} epochs"
+    if len(values) == 0:
+        first = f"Training {quantity} was not measured over {span}"
+    elif len(values) == 1:
+        at = "after 1 epoch" if len(epoch) == 1 else f"at epoch {epoch[measured][0]:g}"
+        first = f"Training {quantity} was {_words(values[0], quantity)} {at}"
+    else:
+        verb = "stayed at" if _words(values[0], quantity) == _words(values[-1], quantity) else (
+            "fell" if values[-1] < values[0] else "rose"
+        )  # fmt: skip
+        between = (
+            f" {_words(values[-1], quantity)}"
+            if verb == "stayed at"
+            else f" from {_words(values[0], quantity)} to {_words(values[-1], quantity)}"
+        )
+        first = f"Training {quantity} {verb}{between} over {span}"
+
+    second = ""
+    best = _best(validation, quantity)
+    if best is not None:
+        last = np.flatnonzero(np.isfinite(validation))[-1]
+        second = f"; validation {quantity} {_words(validation[last], quantity)}"
+        if len(validation) > 1 and best == last:
+            second += ", the best so far"
+        elif len(validation) > 1:
+            second += f", best {_words(validation[best], quantity)} at epoch {epoch[best]:g}"
+    third = f"; not a finite number from epoch {epoch[diverged[0]]:g} on" if len(diverged) else ""
+    return f"{first}{second}{third}."
+
+
+class _Shown:
+    """From measured values to values on the axis: error rate and clamping on a log axis."""
+
+    def __init__(self, quantity: Quantity, log: bool, curves: Sequence[Floats]) -> None:
+        self.flipped = log and quantity == "accuracy"
+        self._log = log
+        self._floor = 0.0
+        if log:
+            values = np.concatenate(curves)
+            values = 1 - values if self.flipped else values
+            positive = values[np.isfinite(values) & (values > 1e-12)]
+            self._floor = float(positive.min()) / 2 if len(positive) else 1e-4
+
+    def __call__(self, values: Floats) -> Floats:
+        values = np.where(np.isfinite(values), values, np.nan)
+        if self.flipped:
+            values = 1 - values
+        return np.maximum(values, self._floor) if self._log else values
+
+
+def _words(value: float, quantity: Quantity) -> str:
+    """A value as text: a loss keeps three digits, an accuracy is a percentage."""
+    if not np.isfinite(value):
+        return "not measured"
+    if quantity == "accuracy":
+        return f"{100 * value:.2f} %"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
+
+
+def _view(curves: Floats, quantity: Quantity) -> tuple[float, float]:
+    """Lowest and highest value that minibatches are drawn up to, given the epoch curves."""
+    finite = curves[np.isfinite(curves)]
+    if len(finite) == 0:
+        return -np.inf, np.inf
+    lowest, highest = float(finite.min()), float(finite.max())
+    if quantity == "loss":
+        return -np.inf, 1.3 * highest
+    return lowest - max(0.3 * (highest - lowest), 0.01), np.inf
+
+
+def _last(values: Floats) -> float:
+    return float(values[-1]) if len(values) else 0.0
+
+
+def _best(validation: Floats, quantity: Quantity) -> int | None:
+    """Index of the best finite value, the earliest one of equals."""
+    if not np.isfinite(validation).any():
+        return None
+    sign = 1.0 if quantity == "loss" else -1.0
+    return int(np.argmin(np.where(np.isfinite(validation), sign * validation, np.inf)))
+
+
+def _best_table(
+    x: Floats,
+    shown: Floats,
+    validation: Floats,
+    epoch: Floats,
+    best: int | None,
+    quantity: Quantity,
+    flipped: bool,
+    right_end: float,
+) -> pd.DataFrame:
+    """The one row that is ringed and named, or none."""
+    # The best of one is no news.
+    if best is None or np.isfinite(validation).sum() < 2:
+        return pd.DataFrame({"x": [], "y": [], "label": [], "align": []})
+    if flipped:
+        value = f"lowest error {_words(1 - validation[best], quantity)}"
+    else:
+        value = f"best {_words(validation[best], quantity)}"
+    return pd.DataFrame(
+        {
+            "x": [x[best]],
+            "y": [shown[best]],
+            "label": [f"{value}, epoch {epoch[best]:g}"],
+            "align": [_align(x[best], right_end)],
+        }
+    )
+
+
+def _align(x: float, right_end: float) -> str:
+    """Text right of a line, or left of it where it would run out of the picture."""
+    return "right" if right_end > 0 and x > 0.7 * right_end else "left"
+
+
+def _marks_table(x: Floats, labels: list[str], right_end: float) -> pd.DataFrame:
+    """Event labels; neighbours that would overlap go one line lower, at most three deep."""
+    order = np.argsort(x, kind="stable")
+    level, levels = 0, np.zeros(len(x), dtype=np.intp)
+    for before, at in itertools.pairwise(order):
+        near = right_end <= 0 or x[at] - x[before] < 0.25 * right_end
+        level = (level + 1) % 3 if near else 0
+        levels[at] = level
+    return pd.DataFrame(
+        {
+            "x": x,
+            "label": labels,
+            "lines": ["\n" * down + text for down, text in zip(levels, labels, strict=True)],
+            "align": [_align(at, right_end) for at in x],
+        }
+    )
+
+
+def _hover(
+    points: EpochPoints,
+    x: Floats,
+    bin_x: Floats,
+    mean: Floats,
+    best: int | None,
+    quantity: Quantity,
+) -> pd.DataFrame:
+    """The places that answer the pointer, with every value as the text that is shown there."""
+
+    def words(values: ArrayLike) -> list[str]:
+        rounded = np.asarray(values, dtype=np.float64).tolist()
+        if quantity == "accuracy":
+            return [f"{100 * v:.2f} %" if np.isfinite(v) else "-" for v in rounded]
+        return [f"{v:.4g}" if np.isfinite(v) else "-" for v in rounded]
+
+    if len(x) == 0:
+        few = _few(len(bin_x))
+        return pd.DataFrame(
+            {
+                "x": bin_x[few],
+                "epoch": ["1, unfinished"] * len(few),
+                "train": ["-"] * len(few),
+                "validation": ["-"] * len(few),
+                "batch": words(mean[few]),
+                "step": ["-"] * len(few),
+                "time": ["-"] * len(few),
+            }
+        )
+    few = _few(len(x), best)
+    epochs = np.asarray(points.epoch, dtype=np.float64)[few]
+    if len(bin_x):
+        batch = np.interp(x[few], bin_x, mean, left=np.nan, right=np.nan)
+    else:
+        batch = np.full(len(few), np.nan)
+    return pd.DataFrame(
+        {
+            "x": x[few],
+            "epoch": [f"{e:g}" for e in epochs.tolist()],
+            "train": words(np.asarray(points.train)[few]),
+            "validation": words(np.asarray(points.validation)[few]),
+            "batch": words(batch),
+            "step": [f"{s:,.0f}" for s in np.asarray(points.step)[few].tolist()],
+            "time": [_duration(s) for s in np.asarray(points.seconds)[few].tolist()],
+        }
+    )
+
+
+def _few(n: int, best: int | None = None) -> NDArray[np.intp]:
+    """Indices of at most about MOST_HOVER of n places, with the first, the last and the best."""
+    stride = -(-n // MOST_HOVER)
+    if stride <= 1:
+        return np.arange(n)
+    return np.unique(np.append(np.arange(0, n, stride), [n - 1, best or 0]))
+
+
+def _duration(seconds: float) -> str:
+    if not np.isfinite(seconds):
+        return "-"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+@functools.lru_cache(maxsize=64)
+def _template(
+    *,
+    quantity: Quantity,
+    x_axis: XAxis,
+    unit: str,
+    log: bool,
+    smoothed: bool,
+    dots: bool,
+    empty: bool,
+    with_batches: bool,
+    with_marks: bool,
+    x_domain: tuple[float, float] | None,
+    height: int,
+) -> Mapping[str, Any]:
+    """The structure of the chart, described and validated once for each set of options."""
+    names = {"loss": "Loss (cross-entropy, nats)", "accuracy": "Accuracy (%)"}
+    y_title = names[quantity]
+    if log:
+        y_title = f"{y_title if quantity == 'loss' else 'Error rate (%)'}, log scale"
+    y_axis = alt.Axis(
+        title=y_title,
+        minExtent=34,  # keeps the plot from jumping when a label grows by a digit
+        labelExpr="datum.label === '' ? '' : "
+        + ("datum.label" if quantity == "loss" else "format(100 * datum.value, '.5~g')"),
+    )
+    if empty:
+        y_scale = alt.Scale(domain=[0, 2.5] if quantity == "loss" else [0, 1])
+    elif log:
+        y_scale = alt.Scale(type="log", nice=False)
+        y_axis.tickCount = 6
+        # A grid line at each labelled tick only: nine lines a decade would be a fog.
+        y_axis.gridOpacity = alt.condition("datum.label === ''", alt.value(0), alt.value(1))
+    else:
+        y_scale = alt.Scale(zero=quantity == "loss", nice=quantity == "accuracy")
+
+    x_title = {"epoch": "Epoch", "step": "Training step (minibatches)"}.get(x_axis)
+    if empty and not x_domain:
+        x_scale = alt.Scale(domain=[0, 1])
+    elif x_domain:
+        x_scale = alt.Scale(domain=list(x_domain), nice=False)
+    else:
+        x_scale = alt.Scale(zero=True, nice=False)
+    x_ticks = alt.Axis(
+        labelExpr="format(datum.value, '~s')" if x_axis == "step" else "format(datum.value, '~g')",
+        tickCount=8,
+        grid=False,
+    )
+    if x_axis != "time":
+        x_ticks.tickMinStep = 1
+    x = alt.X("x:Q", title=x_title or _TIME_UNITS[unit][1], scale=x_scale, axis=x_ticks)
+
+    def y(field: str) -> alt.Y:
+        return alt.Y(f"{field}:Q", scale=y_scale, axis=y_axis)
+
+    series, hues = [*SERIES], [TRAIN, VALIDATION]
+    if with_batches:
+        series.append(BATCHES)
+        hues.append(TRAIN_FAINT)
+    color = alt.Color(
+        "series:N",
+        scale=alt.Scale(domain=series, range=hues),
+        legend=alt.Legend(
+            orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, symbolSize=260,
+            symbolOpacity=1, padding=0, offset=10, columnPadding=18, labelLimit=240,
+        ),
+    )  # fmt: skip
+    is_training = f"datum.series === '{SERIES[0]}'"
+
+    layers: list[alt.Chart] = []
+    if with_batches:
+        batches = alt.Chart(table("batches")).encode(x=x)
+        quiet: dict[str, Any] = {"clip": True, "tooltip": None}
+        layers += [
+            batches.mark_area(opacity=0.14, color=TRAIN, **quiet).encode(y=y("low"), y2="high:Q"),
+            batches.mark_line(strokeWidth=1.2, color=TRAIN_FAINT, **quiet).encode(y=y("mean")),
+        ]
+    lines = alt.Chart(table("lines")).encode(x=x)
+    if smoothed:
+        layers.append(
+            lines.mark_line(strokeWidth=1.2, opacity=0.4, clip=True, tooltip=None).encode(
+                y=y("raw"),
+                stroke=alt.condition(is_training, alt.value(TRAIN), alt.value(VALIDATION)),
+                detail="series:N",
+            )
+        )
+    layers.append(
+        lines.mark_line(
+            strokeWidth=2.4, strokeJoin="round", strokeCap="round", clip=True, tooltip=None
+        ).encode(y=y("value"), color=color)
+    )
+    if dots:
+        # Validation is hollow, so that the two are told apart without colour as well.
+        layers.append(
+            lines.mark_point(
+                size=26, strokeWidth=1.8, opacity=1, clip=x_domain is not None, tooltip=None
+            ).encode(
+                y=y("value"),
+                stroke=alt.condition(is_training, alt.value(TRAIN), alt.value(VALIDATION)),
+                fill=alt.condition(is_training, alt.value(TRAIN), alt.value(BACKGROUND)),
+            )
+        )
+    layers += _best_layers(x, y("y"))
+    if with_marks:
+        layers += _mark_layers(x)
+    if empty:
+        layers.append(
+            alt.Chart(table("empty"))
+            .mark_text(color=FADED_INK, fontSize=13, tooltip=None)
+            .encode(
+                x=alt.value(alt.ExprRef(expr="width / 2")),
+                y=alt.value(alt.ExprRef(expr="height / 2")),
+                text="text:N",
+            )
+        )
+    layers.append(_hover_layer(x, quantity, with_batches))
+    return template(alt.layer(*layers).properties(height=height))
+
+
+def _best_layers(x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """A ring around the best validation value, and its name above, readable on any line."""
+    base = alt.Chart(table("best")).encode(x=x, y=y)
+    label: dict[str, Any] = {
+        "align": alt.ExprRef(expr="datum.align"),
+        "dx": alt.ExprRef(expr="datum.align === 'right' ? 6 : -6"),
+        "dy": -18,
+        "fontSize": 12,
+        "tooltip": None,
+    }
+    return [
+        base.mark_point(
+            size=190, strokeWidth=2, stroke=VALIDATION, filled=False, opacity=1, tooltip=None
+        ),
+        base.mark_text(
+            **label, stroke=BACKGROUND, strokeWidth=4, strokeJoin="round", opacity=0.85
+        ).encode(text="label:N"),
+        base.mark_text(**label, color=INK).encode(text="label:N"),
+    ]
+
+
+def _mark_layers(x: alt.X) -> list[alt.Chart]:
+    """Dashed lines where something happened, with what it was at the top."""
+    base = alt.Chart(table("marks")).encode(x=x)
+    return [
+        base.mark_rule(color=NEUTRAL, strokeDash=[4, 3], clip=True, tooltip=None),
+        base.mark_text(
+            align=alt.ExprRef(expr="datum.align"),
+            dx=alt.ExprRef(expr="datum.align === 'right' ? -5 : 5"),
+            baseline="top",
+            lineBreak="\n",
+            lineHeight=15,
+            fontSize=11,
+            color=FADED_INK,
+            tooltip=None,
+        ).encode(y=alt.value(2), text="lines:N"),
+    ]
+
+
+def _hover_layer(x: alt.X, quantity: Quantity, with_batches: bool) -> alt.Chart:
+    """A rule at the place nearest to the pointer, with all values there in one tooltip."""
+    hover = alt.selection_point(
+        name="hover", nearest=True, on="pointerover", clear="pointerout", fields=["x"], empty=False
+    )
+    noun = quantity
+    tooltip = [
+        alt.Tooltip("epoch:N", title="Epoch"),
+        alt.Tooltip("train:N", title=f"Training {noun}"),
+        alt.Tooltip("validation:N", title=f"Validation {noun}"),
+    ]
+    if with_batches:
+        tooltip.append(alt.Tooltip("batch:N", title=f"Minibatch {noun}, mean"))
+    tooltip += [alt.Tooltip("step:N", title="Step"), alt.Tooltip("time:N", title="Training time")]
+    layer: alt.Chart = (
+        alt.Chart(table("hover"))
+        .mark_rule(color=NEUTRAL, strokeWidth=1)
+        .encode(
+            x=x,
+            opacity=alt.condition(hover, alt.value(0.9), alt.value(0), empty=False),
+            tooltip=tooltip,
+        )
+        .add_params(hover)
+    )
+    return layer

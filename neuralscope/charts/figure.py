@@ -1,0 +1,81 @@
+"""A chart as its structure, its data and its words, kept apart so that a redraw is cheap.
+
+Describing a layered chart in Altair and validating it takes tens of milliseconds; the data of the
+next redraw takes less than one. And a browser that is sent the same specification again keeps the
+chart it has and only swaps the rows, where a new one is compiled and drawn from nothing. So the
+builders describe a chart once for each set of options, with Altair, and hand out that one template
+with fresh tables each time:
+
+    figure = learning_curves(points)
+    st.vega_lite_chart(spec=figure.spec, key="curves", alt="Loss of the run, live")
+    st.caption(figure.text)
+
+The template holds no number that grows with the data. For the same reason the `alt` of a chart
+that is redrawn while it is watched should stay one constant sentence until the run has ended: it
+is part of what the browser compares.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import altair as alt
+import pandas as pd
+
+from neuralscope.charts.colors import INK_ON_DARK, INK_ON_LIGHT
+
+# `background` is the signal in which Vega keeps the colour behind the chart: this is how one
+# specification is legible in a light and in a dark theme. An unknown colour counts as light.
+ON_DARK: Final = "luminance(background) < 0.4"
+INK: Final = alt.ExprRef(expr=f"{ON_DARK} ? '{INK_ON_DARK}' : '{INK_ON_LIGHT}'")
+FADED_INK: Final = alt.ExprRef(expr=f"{ON_DARK} ? '#a6abb8' : '#686e7b'")
+BACKGROUND: Final = alt.ExprRef(expr="background")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One chart with its data.
+
+    Attributes:
+        template: Vega-Lite specification without data, shared between redraws: never write to it.
+        tables: The rows, by the names under which the template refers to them.
+        text: The text alternative: what the chart shows, in one sentence.
+    """
+
+    template: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    text: str
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The specification with the tables in it, as `st.vega_lite_chart(spec=...)` takes it."""
+        return {**self.template, "datasets": dict(self.tables)}
+
+    def chart(self) -> alt.TopLevelMixin:
+        """The same as an Altair chart with the data inside, to save as HTML or to build upon."""
+        # Through JSON, which turns what is not a number into null, as the browser expects it.
+        rows = {
+            name: table.astype(object).where(table.notna(), None).to_dict(orient="records")
+            for name, table in self.tables.items()
+        }
+        spec = {**copy.deepcopy(dict(self.template)), "datasets": rows}
+        chart: alt.TopLevelMixin = alt.Chart.from_dict(spec)
+        return chart
+
+
+def template(chart: alt.TopLevelMixin, **top_level: Any) -> Mapping[str, Any]:
+    """Validate a chart without data and take its specification, for a builder to keep.
+
+    The theme that Altair adds would override the page's, so it is left out.
+    """
+    spec: dict[str, Any] = chart.to_dict()
+    spec.pop("config", None)
+    return {**spec, **top_level}
+
+
+def table(name: str) -> alt.NamedData:
+    """The table of that name, for a layer to draw from."""
+    return alt.NamedData(name=name)

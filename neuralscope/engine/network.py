@@ -1,0 +1,280 @@
+"""The network: dense layers in a row, with all parameters in one flat vector.
+
+    x ──> layer 1 ──> layer 2 ──> ... ──> logits ──> softmax ──> probabilities
+
+    parameters = [ weight_1 | bias_1 | weight_2 | bias_2 | ... ]      one vector
+    gradient   = [    the same layout, dL/dparameters          ]      another
+
+Because of this an optimizer is its formula on two vectors, a snapshot is one copy, and a gradient
+check walks along one axis. `layers[i].weight` and `.bias` are views into it: write to one, and the
+other shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neuralscope.engine import weights
+from neuralscope.engine.activations import ACTIVATIONS, LINEAR
+from neuralscope.engine.arrays import Array, Labels
+from neuralscope.engine.initializers import AUTO, INITIALIZERS
+from neuralscope.engine.layers import Dense
+from neuralscope.engine.loss import softmax
+from neuralscope.engine.workspace import Workspace
+
+CHUNK = 1_000
+"""Examples in one go when a whole data set is run through: fits the cache, bounds the memory."""
+
+
+class Network:
+    """A feed-forward network for classification.
+
+    Attributes:
+        sizes: Units of each layer, inputs first: (784, 128, 10).
+        activation: Name of each hidden layer's activation.
+        layers: The dense layers.
+        parameters: (n_parameters,), all weights and biases; writable, the layers show it.
+        gradient: (n_parameters,), dL/dparameters of the last backward pass.
+        dtype: Of all of them: float32 to train, float64 to check.
+        metadata: What a weights file said about itself, else empty.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        activation: str | Sequence[str] = "relu",
+        initializer: str = AUTO,
+        rng: np.random.Generator,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        """Make a network with fresh random weights.
+
+        Args:
+            sizes: Units of each layer, inputs first and classes last; at least these two.
+            activation: One name for all hidden layers, or one each (see `ACTIVATIONS`).
+            initializer: Key of `INITIALIZERS`, or 'auto' for the one of each layer's activation.
+            rng: Draws the weights; the only randomness here.
+            dtype: float32 or float64.
+
+        Raises:
+            ValueError: A size below one, an unknown name, or a wrong number of activations.
+        """
+        sizes = tuple(int(n) for n in sizes)
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise ValueError(f"sizes must be two or more positive numbers, not {sizes}")
+        n_hidden = len(sizes) - 2
+        names = (activation,) * n_hidden if isinstance(activation, str) else tuple(activation)
+        if len(names) != n_hidden:
+            raise ValueError(f"{n_hidden} hidden layers need as many activations, not {len(names)}")
+        unknown = [name for name in names if name not in ACTIVATIONS]
+        if unknown:
+            raise ValueError(f"unknown activation {unknown[0]!r}, not one of {list(ACTIVATIONS)}")
+        if initializer != AUTO and initializer not in INITIALIZERS:
+            raise ValueError(
+                f"unknown initializer {initializer!r}, not one of {[AUTO, *INITIALIZERS]}"
+            )
+
+        self.sizes = sizes
+        self.activation = names
+        self.dtype = np.dtype(dtype)
+        self.metadata: dict[str, Any] = {}
+        self.parameters: Array = np.zeros(count_parameters(sizes), self.dtype)
+        self.gradient: Array = np.zeros_like(self.parameters)
+        self.layers: list[Dense] = []
+        start = 0
+        functions = [*(ACTIVATIONS[name] for name in names), LINEAR]
+        for (n_in, n_out), function in zip(pairwise(sizes), functions, strict=True):
+            end = start + Dense.n_parameters(n_in, n_out)
+            layer = Dense(
+                n_in, n_out, function, self.parameters[start:end], self.gradient[start:end]
+            )
+            start = end
+            INITIALIZERS[function.initializer if initializer == AUTO else initializer](
+                layer.weight, rng
+            )
+            self.layers.append(layer)
+
+    # Using it ------------------------------------------------------------------------------------
+
+    def logits(self, x: npt.ArrayLike) -> Array:
+        """Return the output before softmax, (n, classes), for x (n, features) in [0, 1]."""
+        return self._run(x)[-1]
+
+    def predict_proba(self, x: npt.ArrayLike) -> Array:
+        """Return the probability of each class, (n, classes); each row sums to one."""
+        return softmax(self.logits(x))
+
+    def predict(self, x: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the most probable class of each example, (n,)."""
+        classes: npt.NDArray[np.int64] = self.logits(x).argmax(axis=1).astype(np.int64)
+        return classes
+
+    def activations(self, x: npt.ArrayLike) -> list[Array]:
+        """Return each layer's output, one array (n, units) a layer; the last the probabilities."""
+        outputs = self._run(x)
+        softmax(outputs[-1])
+        return outputs
+
+    def _run(self, x: npt.ArrayLike) -> list[Array]:
+        """Return each layer's output for any number of examples, in chunks that fit the cache."""
+        examples = self._checked(x)
+        outputs = [np.empty((len(examples), n), self.dtype) for n in self.sizes[1:]]
+        scratch = [np.empty((min(CHUNK, len(examples)), n), self.dtype) for n in self.sizes[1:]]
+        for start in range(0, len(examples), CHUNK):
+            a = examples[start : start + CHUNK]
+            for layer, output, work in zip(self.layers, outputs, scratch, strict=True):
+                out = output[start : start + len(a)]
+                a = layer.forward(a, out=out, scratch=work[: len(a)])
+        return outputs
+
+    def _checked(self, x: npt.ArrayLike) -> Array:
+        given = np.asarray(x)
+        if given.ndim != 2 or given.shape[1] != self.sizes[0]:
+            raise ValueError(f"x must have shape (n, {self.sizes[0]}), not {given.shape}")
+        if np.issubdtype(given.dtype, np.integer) and given.size and given.max() > 1:
+            raise ValueError("x holds raw pixels; scale them to [0, 1] first")
+        examples: Array = np.ascontiguousarray(given, dtype=self.dtype)
+        return examples
+
+    # Learning ------------------------------------------------------------------------------------
+
+    def loss_and_gradient(
+        self, x: npt.ArrayLike, y: npt.ArrayLike, *, l2: float = 0.0
+    ) -> tuple[float, Array]:
+        """Return the mean cross-entropy and its gradient, as a copy of `gradient`.
+
+        With `l2` both are of: cross-entropy + l2 / 2 * (sum of all squared weights, biases not).
+
+        Args:
+            x: (n, features), scaled to [0, 1].
+            y: (n,), the true classes as integers.
+            l2: Strength of the penalty on large weights.
+        """
+        examples = self._checked(x)
+        labels = np.asarray(y)
+        if labels.shape != (len(examples),) or not np.issubdtype(labels.dtype, np.integer):
+            raise ValueError(f"y must be {len(examples)} integers, one for each row of x")
+        if len(labels) == 0 or labels.min() < 0 or labels.max() >= self.sizes[-1]:
+            raise ValueError(f"y must be classes from 0 to {self.sizes[-1] - 1}, at least one")
+        workspace = Workspace(self.sizes, len(examples), self.dtype)
+        loss = self.backpropagate(examples, labels, workspace, l2=l2)
+        penalty = sum(float(np.vdot(layer.weight, layer.weight)) for layer in self.layers)
+        return loss + l2 / 2 * penalty, self.gradient.copy()
+
+    def backpropagate(
+        self,
+        x: Array,
+        y: Labels,
+        workspace: Workspace,
+        *,
+        l2: float = 0.0,
+        dropout: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> float:
+        """Run one batch forward and backward; write `gradient` and return the mean cross-entropy.
+
+        Forward, every layer reads what the one before it wrote. Backward, the loss starts with
+        delta = dL/dlogits, and each layer hands dL/da to the one before it, which turns it into
+        its own delta = dL/dz with the slope of its activation:
+
+            delta_l = (delta_{l+1} @ weight_{l+1}^T) * f'(z_l)
+
+        Dropout (Srivastava et al. 2014, inverted) silences each hidden unit with this probability
+        and scales the others up by 1 / (1 - dropout), so that nothing changes when it is off.
+
+        Args:
+            x: (batch, features), of the network's dtype.
+            y: (batch,), the true classes.
+            workspace: Buffers for this many examples.
+            l2: Adds l2 * weight to each weight's gradient.
+            dropout: Probability in [0, 1) of silencing a hidden unit.
+            rng: Draws the dropout masks; needed where dropout is not zero.
+        """
+        w = workspace
+        inputs = [x]
+        for i, layer in enumerate(self.layers):
+            a = layer.forward(inputs[i], out=w.a[i], scratch=w.scratch[i])
+            if dropout and i < len(self.layers) - 1:
+                assert rng is not None
+                _draw_mask(w.mask[i], dropout, rng)
+                a = np.multiply(a, w.mask[i], out=w.dropped[i])
+            inputs.append(a)
+
+        loss = w.loss(y)
+
+        for i in reversed(range(len(self.layers))):
+            before = w.delta[i - 1] if i else None  # dL/da of the layer before; none before layer 1
+            self.layers[i].backward(inputs[i], w.delta[i], dx=before)
+            if before is not None:
+                if dropout:
+                    np.multiply(before, w.mask[i - 1], out=before)
+                self.layers[i - 1].activation.backpropagate(w.a[i - 1], before, w.scratch[i - 1])
+
+        if l2:
+            for layer, penalty in zip(self.layers, w.penalty, strict=True):
+                np.multiply(layer.weight, l2, out=penalty)
+                np.add(layer.weight_grad, penalty, out=layer.weight_grad)
+        return loss
+
+    # Keeping it ----------------------------------------------------------------------------------
+
+    def save(self, path: weights.FilePath, metadata: Mapping[str, Any] | None = None) -> None:
+        """Write the weights to an .npz file (`weight_0, bias_0, weight_1, ...`, `metadata`).
+
+        Args:
+            path: The file; it is replaced in one piece or not at all.
+            metadata: Anything JSON holds that should travel along (data set, class names...).
+
+        Raises:
+            WeightsError: The file cannot be written.
+        """
+        arrays = {}
+        for i, layer in enumerate(self.layers):
+            arrays[f"weight_{i}"], arrays[f"bias_{i}"] = layer.weight, layer.bias
+        about = {**self.metadata, **(metadata or {}), "activation": list(self.activation)}
+        weights.write(path, arrays, about)
+
+    @classmethod
+    def load(cls, path: weights.FilePath) -> Network:
+        """Read a weights file.
+
+        Raises:
+            WeightsError: There is no such file, or it holds no network that can be used.
+        """
+        arrays, metadata = weights.read(path)
+        activation = weights.checked_activation(path, arrays, metadata, ACTIVATIONS)
+        sizes = [arrays[0].shape[0], *(weight.shape[1] for weight in arrays[::2])]
+        network = cls(
+            sizes,
+            activation=activation,
+            initializer="zeros",
+            rng=np.random.default_rng(0),
+            dtype=arrays[0].dtype,
+        )
+        for layer, weight, bias in zip(network.layers, arrays[::2], arrays[1::2], strict=True):
+            layer.weight[...] = weight
+            layer.bias[...] = bias
+        network.metadata = metadata
+        return network
+
+
+def count_parameters(sizes: Sequence[int]) -> int:
+    """Return how many numbers a network of these layer sizes learns.
+
+    >>> count_parameters((784, 128, 10))
+    101770
+    """
+    return sum(Dense.n_parameters(n_in, n_out) for n_in, n_out in pairwise(sizes))
+
+
+def _draw_mask(mask: Array, dropout: float, rng: np.random.Generator) -> None:
+    """Fill mask with 1 / (1 - dropout) where a unit is kept, 0 where it is silenced."""
+    rng.random(dtype=mask.dtype.type, out=mask)
+    np.greater_equal(mask, dropout, out=mask, casting="unsafe")
+    np.multiply(mask, 1 / (1 - dropout), out=mask)

@@ -1,0 +1,205 @@
+"""Optimizers: how a gradient becomes a step, in order of increasing complexity.
+
+Each is its textbook formula on two flat vectors, `parameters` and `grad`, with whatever it
+remembers in vectors of the same length (its `state`, part of every snapshot). All arithmetic is in
+place; `grad` serves as work space and is used up.
+
+    sgd       p -= lr g
+    momentum  v = mu v + g;  p -= lr v                                  (Polyak 1964)
+    nesterov  v = mu v + g;  p -= lr (g + mu v)             (Sutskever et al. 2013)
+    rmsprop   s = rho s + (1 - rho) g^2;  p -= lr g / (sqrt(s) + eps)   (Hinton 2012, lecture 6e)
+    adam      m = b1 m + (1 - b1) g;  s = b2 s + (1 - b2) g^2
+              p -= lr m' / (sqrt(s') + eps),  m' = m / (1 - b1^t), s' = s / (1 - b2^t)
+                                                            (Kingma and Ba 2015)
+    adamw     adam, and before it p -= lr weight_decay p    (Loshchilov and Hutter 2019)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from math import sqrt
+from typing import ClassVar
+
+import numpy as np
+
+from neuralscope.engine.arrays import Array
+
+
+class Optimizer(ABC):
+    """Moves parameters along their gradient, one step at a time.
+
+    Attributes:
+        settings: Names of the settings this optimizer reads besides the learning rate; its
+            constructor takes them as keywords.
+        memory: Names of the vectors it remembers.
+        state: Those vectors, by name, zero at first.
+        step_count: Steps taken so far.
+    """
+
+    settings: ClassVar[tuple[str, ...]] = ()
+    memory: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, parameters: Array) -> None:
+        """Make zeroed memory and work space that fit these parameters."""
+        self.state: dict[str, Array] = {name: np.zeros_like(parameters) for name in self.memory}
+        self.step_count = 0
+
+    def update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
+        """Take one step: change `parameters` in place, use up `grad`."""
+        self.step_count += 1
+        self._update(parameters, grad, learning_rate)
+
+    @abstractmethod
+    def _update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
+        """The formula."""
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: straight downhill."""
+
+    def _update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
+        np.multiply(grad, learning_rate, out=grad)
+        np.subtract(parameters, grad, out=parameters)
+
+
+class Momentum(Optimizer):
+    """A heavy ball: past gradients keep pushing, oscillations cancel."""
+
+    settings = ("momentum",)
+    memory = ("velocity",)
+
+    def __init__(self, parameters: Array, *, momentum: float = 0.9) -> None:
+        """Keep the share `momentum` of the velocity from one step to the next."""
+        super().__init__(parameters)
+        self.momentum = momentum
+
+    def _update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
+        velocity = self.state["velocity"]
+        np.multiply(velocity, self.momentum, out=velocity)
+        np.add(velocity, grad, out=velocity)
+        np.multiply(velocity, learning_rate, out=grad)
+        np.subtract(parameters, grad, out=parameters)
+
+
+class Nesterov(Momentum):
+    """Momentum that looks ahead: the gradient is felt once more where the velocity leads."""
+
+    def _update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
+        velocity = self.state["velocity"]
+        np.multiply(velocity, self.momentum, out=velocity)
+        np.add(velocity, grad, out=velocity)
+        # p -= lr g, then p -= lr mu v: one vector of work space is enough.
+        np.multiply(grad, learning_rate, out=grad)
+        np.subtract(parameters, grad, out=parameters)
+        np.multiply(velocity, learning_rate * self.momentum, out=grad)
+        np.subtract(parameters, grad, out=parameters)
+
+
+class RMSProp(Optimizer):
+    """Each parameter gets its own step size: the gradient over its recent root mean square."""
+
+    memory = ("mean_square",)
+
+    def __init__(self, parameters: Array, *, rho: float = 0.9, epsilon: float = 1e-8) -> None:
+        """Remember the share `rho` of the mean square; `epsilon` guards the division."""
+        super().__init__(parameters)
+        self.rho, self.epsilon = rho, epsilon
+        self._work = np.empty_like(parameters)
+
+    def _update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
+        mean_square, work = self.state["mean_square"], self._work
+        np.multiply(mean_square, self.rho, out=mean_square)
+        np.multiply(grad, grad, out=work)
+        np.multiply(work, 1 - self.rho, out=work)
+        np.add(mean_square, work, out=mean_square)
+
+        np.sqrt(mean_square, out=work)
+        np.add(work, self.epsilon, out=work)
+        np.divide(grad, work, out=grad)
+        np.multiply(grad, learning_rate, out=grad)
+        np.subtract(parameters, grad, out=parameters)
+
+
+class Adam(Optimizer):
+    """Momentum and RMSProp together, both corrected for starting at zero."""
+
+    memory = ("mean", "mean_square")
+
+    def __init__(
+        self,
+        parameters: Array,
+        *,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        """Remember the shares `beta1` of the mean and `beta2` of the mean square."""
+        super().__init__(parameters)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self._work = np.empty_like(parameters)
+
+    def _update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
+        # The corrections are numbers, so they move out of the vectors:
+        #   lr m' / (sqrt(s') + eps) = [lr c2 / c1] m / (sqrt(s) + c2 eps)
+        # with c1 = 1 - b1^t and c2 = sqrt(1 - b2^t).
+        c1 = 1 - self.beta1**self.step_count
+        c2 = sqrt(1 - self.beta2**self.step_count)
+        step_size = learning_rate * c2 / c1
+
+        # A block at a time, so that all four vectors stay in the cache between operations: on
+        # 635,000 parameters this takes about a fifth off an epoch.
+        for start in range(0, len(parameters), BLOCK):
+            block = slice(start, start + BLOCK)
+            g, work = grad[block], self._work[block]
+            mean, mean_square = self.state["mean"][block], self.state["mean_square"][block]
+
+            np.multiply(mean_square, self.beta2, out=mean_square)
+            np.multiply(g, g, out=work)
+            np.multiply(work, 1 - self.beta2, out=work)
+            np.add(mean_square, work, out=mean_square)
+
+            np.multiply(mean, self.beta1, out=mean)
+            np.multiply(g, 1 - self.beta1, out=g)
+            np.add(mean, g, out=mean)
+
+            np.sqrt(mean_square, out=work)
+            np.add(work, c2 * self.epsilon, out=work)
+            np.divide(mean, work, out=work)
+            np.multiply(work, step_size, out=work)
+            np.subtract(parameters[block], work, out=parameters[block])
+
+
+class AdamW(Adam):
+    """Adam, with weights that shrink by themselves instead of through the gradient."""
+
+    settings = ("weight_decay",)
+
+    def __init__(
+        self,
+        parameters: Array,
+        *,
+        weight_decay: float = 0.01,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        """Shrink all parameters by the share learning_rate * weight_decay in each step."""
+        super().__init__(parameters, beta1=beta1, beta2=beta2, epsilon=epsilon)
+        self.weight_decay = weight_decay
+
+    def _update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
+        np.multiply(parameters, 1 - learning_rate * self.weight_decay, out=parameters)
+        super()._update(parameters, grad, learning_rate)
+
+
+BLOCK = 32_768
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+    "adamw": AdamW,
+}
+"""By name; menus read this."""

@@ -1,0 +1,385 @@
+"""Training: the loop that makes a network learn, as a generator of plain records.
+
+    for each epoch:
+        shuffle the training examples
+        for each batch:
+            gradient    <- backpropagation of the batch
+            parameters  <- optimizer's step along it               yields StepEnd
+        measure loss and accuracy, training and validation         yields Evaluating, EpochEnd
+
+It prints nothing, stores nothing, and knows no clock. Whoever asks for the records does that;
+pausing is not asking for the next one. A loss that is no longer a finite number ends it with a
+record of its own, Diverged.
+
+Everything needed to go on is in `state()`: the same bits come out whether training ran through or
+was stopped between any two records and restored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from neuralscope.engine.arrays import Array, Indices, Labels, Pixels
+from neuralscope.engine.batches import Batch, count_batches, shuffled
+from neuralscope.engine.loss import cross_entropy, softmax
+from neuralscope.engine.network import CHUNK, Network
+from neuralscope.engine.optimizers import Optimizer
+from neuralscope.engine.schedules import Schedule
+from neuralscope.engine.workspace import Workspace
+
+
+class StepEnd(NamedTuple):
+    """One batch has been learned.
+
+    Attributes:
+        epoch: The running epoch, from 1.
+        step: Steps taken since the start of training, from 1.
+        loss: Mean cross-entropy of the batch before the step, without the L2 penalty.
+        learning_rate: The rate this step was taken with.
+        n_examples: Examples in the batch.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    learning_rate: float
+    n_examples: int
+
+
+class Evaluating(NamedTuple):
+    """A part of the measuring at the end of an epoch is done; time to look at the mail.
+
+    Attributes:
+        epoch: The epoch being measured.
+        step: Steps taken since the start of training.
+    """
+
+    epoch: int
+    step: int
+
+
+class EpochEnd(NamedTuple):
+    """An epoch is complete and measured, with dropout off and the weights as they are now.
+
+    Attributes:
+        epoch: The epoch, from 1; 0 is the network before training.
+        step: Steps taken since the start of training.
+        train_loss: Mean cross-entropy on a fixed sample of the training examples, as many as there
+            are validation examples.
+        train_accuracy: Share of that sample answered right, 0 to 1.
+        validation_loss: Mean cross-entropy on the validation examples.
+        validation_accuracy: Share of them answered right, 0 to 1.
+        learning_rate: The rate of the last step.
+    """
+
+    epoch: int
+    step: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+
+
+class Diverged(NamedTuple):
+    """Training has failed: a loss or a parameter is not a finite number any more. The last record.
+
+    Attributes:
+        epoch: The epoch in which it happened.
+        step: The step in which it happened.
+        what: What is not finite, in words.
+    """
+
+    epoch: int
+    step: int
+    what: str
+
+
+Record = StepEnd | Evaluating | EpochEnd | Diverged
+
+
+class Score(NamedTuple):
+    """How well a network does on a set of examples: mean cross-entropy, and share right."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pixels as shipped and their labels.
+
+    Attributes:
+        pixels: (n, features), uint8.
+        labels: (n,), the true classes.
+        scale: Pixels times this are the network's input in [0, 1].
+    """
+
+    pixels: Pixels
+    labels: Labels
+    scale: float
+
+    def first(self, n: int) -> Examples:
+        """Return the first n of them."""
+        return Examples(self.pixels[:n], self.labels[:n], self.scale)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.labels)
+
+
+def score_in_parts(
+    network: Network, examples: Examples, probabilities: Array
+) -> Iterator[Score | None]:
+    """Measure a network a part of the examples at a time.
+
+    Args:
+        network: The network.
+        examples: What it is measured on.
+        probabilities: (n, classes), filled with the network's answers.
+
+    Yields:
+        None after each part, and the score at the end.
+    """
+    loss, n_right = 0.0, 0
+    for start in range(0, len(examples), CHUNK):
+        part = slice(start, start + CHUNK)
+        labels = examples.labels[part]
+        x = np.multiply(examples.pixels[part], examples.scale, dtype=network.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = network.logits(x)
+            loss += float(cross_entropy(logits, labels).sum(dtype=np.float64))
+            n_right += int(np.count_nonzero(logits.argmax(axis=1) == labels))
+            probabilities[part] = softmax(logits)
+        yield None
+    yield Score(loss / len(examples), n_right / len(examples))
+
+
+def score(network: Network, examples: Examples) -> tuple[Score, Array]:
+    """Return a network's score on the examples and its probabilities (n, classes)."""
+    probabilities = np.empty((len(examples), network.sizes[-1]), network.dtype)
+    *_, result = score_in_parts(network, examples, probabilities)
+    assert result is not None
+    return result, probabilities
+
+
+class Training:
+    """A network in training: everything that changes from one step to the next.
+
+    Attributes:
+        network: The network, trained in place.
+        optimizer: Turns gradients into steps.
+        learning_rate: What the schedule multiplies; may be set between any two records.
+        epoch: Complete epochs.
+        step: Steps taken.
+        validation_probabilities: (n, classes), the network's answers at the last measuring.
+        diverged: Set once training has failed.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        train: Examples,
+        validation: Examples,
+        *,
+        learning_rate: float,
+        batch_size: int,
+        epochs: int,
+        l2: float = 0.0,
+        dropout: float = 0.0,
+        shuffle_rng: np.random.Generator,
+        dropout_rng: np.random.Generator,
+    ) -> None:
+        """Bring the parts together; nothing is computed yet.
+
+        Args:
+            network: A fresh network, or one to go on with.
+            optimizer: Made for its parameters.
+            schedule: Factor of the learning rate by step.
+            train: What is learned.
+            validation: What is only measured, never learned.
+            learning_rate: Size of the steps, multiplied by the schedule.
+            batch_size: Examples a step.
+            epochs: Times every training example is visited.
+            l2: Strength of the penalty on large weights.
+            dropout: Probability of silencing a hidden unit in a step.
+            shuffle_rng: Draws the order of the examples.
+            dropout_rng: Draws the dropout masks.
+        """
+        self.network = network
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epoch = 0
+        self.step = 0
+        self.diverged: Diverged | None = None
+        self.validation_probabilities: Array = np.zeros(
+            (len(validation), network.sizes[-1]), network.dtype
+        )
+        self._schedule = schedule
+        self._train = train
+        self._validation = validation
+        self._train_sample = train.first(len(validation))
+        self._batch_size = min(batch_size, len(train))
+        self._epochs = epochs
+        self._l2 = l2
+        self._dropout = dropout
+        self._shuffle_rng = shuffle_rng
+        self._dropout_rng = dropout_rng
+        # Where the running epoch stands: its order can be drawn again from the generator as it was.
+        self._batches_done = 0
+        self._epoch_rng = shuffle_rng.bit_generator.state
+
+        self._workspace = Workspace(network.sizes, self._batch_size, network.dtype)
+        self._batch = Batch(network.sizes[0], self._batch_size, train.scale, network.dtype)
+
+    @property
+    def n_batches(self) -> int:
+        """Batches in an epoch."""
+        return count_batches(len(self._train), self._batch_size)
+
+    @property
+    def at_epoch_end(self) -> bool:
+        """Whether no step of the coming epoch has been taken yet."""
+        return self._batches_done == 0
+
+    @property
+    def total_steps(self) -> int:
+        """Steps in the whole training."""
+        return self.n_batches * self._epochs
+
+    @property
+    def current_rate(self) -> float:
+        """The learning rate of the coming step."""
+        return self.learning_rate * self._schedule(self.step)
+
+    def records(self) -> Iterator[Record]:
+        """Train from here to the last epoch, and tell what happens."""
+        while self.epoch < self._epochs and not self.diverged:
+            yield from self._steps()
+            if not self.diverged:
+                yield from self.measure(self.epoch + 1)
+        if self.diverged:
+            yield self.diverged
+
+    def _steps(self) -> Iterator[StepEnd]:
+        """Take the steps of the running epoch that are not taken yet."""
+        epoch = self.epoch + 1
+        self._shuffle_rng.bit_generator.state = self._epoch_rng
+        order = shuffled(len(self._train), self._shuffle_rng)
+        while self._batches_done < self.n_batches:
+            start = self._batches_done * self._batch_size
+            indices = order[start : start + self._batch_size]
+            rate = self.current_rate
+            loss = self._take_step(indices, rate)
+            if not isfinite(loss):
+                self.diverged = Diverged(epoch, self.step + 1, "the training loss")
+                return
+            self.step += 1
+            self._batches_done += 1
+            yield StepEnd(epoch, self.step, loss, rate, len(indices))
+
+    def _take_step(self, indices: Indices, rate: float) -> float:
+        """Learn one batch and return its loss; one that is not finite changes nothing."""
+        workspace = self._workspace.rows(len(indices))
+        with np.errstate(over="ignore", invalid="ignore"):
+            x, y = self._batch.gather(self._train.pixels, self._train.labels, indices)
+            loss = self.network.backpropagate(
+                x, y, workspace, l2=self._l2, dropout=self._dropout, rng=self._dropout_rng
+            )
+            if isfinite(loss):
+                self.optimizer.update(self.network.parameters, self.network.gradient, rate)
+        return loss
+
+    def measure(self, epoch: int) -> Iterator[Evaluating | EpochEnd]:
+        """Close an epoch: measure the network as it is now. Epoch 0 is before training.
+
+        Sets `diverged` instead of yielding EpochEnd where a loss or parameter is not finite.
+        """
+        scores = []
+        probabilities = np.empty_like(self.validation_probabilities)
+        for examples in (self._train_sample, self._validation):
+            for part in score_in_parts(self.network, examples, probabilities[: len(examples)]):
+                if part is None:
+                    yield Evaluating(epoch, self.step)
+                else:
+                    scores.append(part)
+        train, validation = scores
+        if not np.isfinite(self.network.parameters).all():
+            self.diverged = Diverged(epoch, self.step, "a weight")
+            return
+        if not isfinite(train.loss + validation.loss):
+            self.diverged = Diverged(epoch, self.step, "the loss at the end of the epoch")
+            return
+
+        self.validation_probabilities = probabilities
+        rate = self.learning_rate * self._schedule(max(self.step - 1, 0))
+        if epoch > self.epoch:
+            self.epoch = epoch
+            self._batches_done = 0
+            self._epoch_rng = self._shuffle_rng.bit_generator.state
+        yield EpochEnd(
+            epoch, self.step, train.loss, train.accuracy, validation.loss, validation.accuracy, rate
+        )
+
+    def answer(self) -> Iterator[Evaluating]:
+        """Bring `validation_probabilities` up to date in the middle of an epoch."""
+        probabilities = np.empty_like(self.validation_probabilities)
+        for part in score_in_parts(self.network, self._validation, probabilities):
+            if part is None:
+                yield Evaluating(self.epoch + 1, self.step)
+        self.validation_probabilities = probabilities
+
+    # Stopping and going on -----------------------------------------------------------------------
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return copies of everything needed to go on from between these two records.
+
+        `parameters`, the optimizer's vectors as `optimizer_<name>`, and `position`: a JSON string
+        with the counters, the learning rate and the state of both random generators.
+        """
+        position = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "batches_done": self._batches_done,
+            "learning_rate": self.learning_rate,
+            "optimizer_steps": self.optimizer.step_count,
+            "epoch_rng": self._epoch_rng,
+            "dropout_rng": self._dropout_rng.bit_generator.state,
+        }
+        memory = {f"optimizer_{name}": v.copy() for name, v in self.optimizer.state.items()}
+        return {
+            "parameters": self.network.parameters.copy(),
+            **memory,
+            "position": np.array(json.dumps(position)),
+        }
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go back, or forward, to where `state()` was taken.
+
+        Raises:
+            ValueError: The state is of another network or another optimizer.
+        """
+        targets = {"parameters": self.network.parameters}
+        targets |= {f"optimizer_{name}": v for name, v in self.optimizer.state.items()}
+        for name, target in targets.items():
+            if name not in state or state[name].shape != target.shape:
+                raise ValueError(f"the state has no {name} of {len(target):,} numbers")
+        position = json.loads(str(state["position"]))
+        for name, target in targets.items():
+            target[...] = state[name]
+        self.epoch = position["epoch"]
+        self.step = position["step"]
+        self.learning_rate = position["learning_rate"]
+        self.optimizer.step_count = position["optimizer_steps"]
+        self._batches_done = position["batches_done"]
+        self._epoch_rng = position["epoch_rng"]
+        self._dropout_rng.bit_generator.state = position["dropout_rng"]

@@ -1,0 +1,76 @@
+"""Runs: one training from its configuration to its stored result.
+
+settings    what a field of the configuration may be
+config      RunConfig, from which form, URL and command line are made
+experiment  from a configuration and a data set to a training
+database    the SQLite file
+store       runs, curves, events, commands
+snapshots   the network as it was at an epoch
+machine     what computed a run
+trainer     the process in which a run is computed
+launcher    starting it from the dashboard
+estimate    how long will an epoch take
+"""
+
+from neuralscope.runs.config import SETTINGS, RunConfig
+from neuralscope.runs.estimate import Estimate, measure_epoch
+from neuralscope.runs.experiment import examples, new_network, prepare, train
+from neuralscope.runs.launcher import launch
+from neuralscope.runs.snapshots import (
+    LATEST,
+    Snapshot,
+    SnapshotInfo,
+    list_snapshots,
+    load_snapshot,
+)
+from neuralscope.runs.store import (
+    ACTIVE,
+    DIVERGED,
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    PAUSED,
+    QUEUED,
+    RUNNING,
+    STOPPED,
+    Epochs,
+    Event,
+    Run,
+    Steps,
+    Store,
+    default_path,
+    describe,
+)
+
+__all__ = [
+    "ACTIVE",
+    "DIVERGED",
+    "FAILED",
+    "FINISHED",
+    "INTERRUPTED",
+    "LATEST",
+    "PAUSED",
+    "QUEUED",
+    "RUNNING",
+    "SETTINGS",
+    "STOPPED",
+    "Epochs",
+    "Estimate",
+    "Event",
+    "Run",
+    "RunConfig",
+    "Snapshot",
+    "SnapshotInfo",
+    "Steps",
+    "Store",
+    "default_path",
+    "describe",
+    "examples",
+    "launch",
+    "list_snapshots",
+    "load_snapshot",
+    "measure_epoch",
+    "new_network",
+    "prepare",
+    "train",
+]

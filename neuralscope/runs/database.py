@@ -1,0 +1,231 @@
+"""The store's SQLite database: its schema, how it is opened, and what its errors mean.
+
+Several processes share it: dashboards read and send commands, trainers write. Write-ahead logging
+lets them; each transaction waits its turn for up to `PATIENCE` seconds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neuralscope.errors import StoreError
+
+FILE_NAME = "neuralscope.sqlite3"
+APPLICATION_ID = 0x4E53_6370  # 'NScp': tells our databases from other people's
+SCHEMA_VERSION = 1
+PATIENCE = 20.0
+
+_SCHEMA = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    config TEXT NOT NULL,               -- JSON, the fields of RunConfig
+    status TEXT NOT NULL,
+    message TEXT NOT NULL DEFAULT '',   -- why it failed or was interrupted
+    created REAL NOT NULL,              -- all times: seconds since 1970
+    queued REAL NOT NULL,
+    started REAL,
+    ended REAL,
+    heartbeat REAL NOT NULL,
+    trainer TEXT NOT NULL DEFAULT '',   -- which process may write: the one that claimed it last
+    data_digest TEXT NOT NULL DEFAULT '',
+    versions TEXT NOT NULL DEFAULT '{}',
+    machine TEXT NOT NULL DEFAULT '{}',
+    steps_per_epoch INTEGER NOT NULL DEFAULT 0,
+    epoch INTEGER NOT NULL DEFAULT 0,
+    step INTEGER NOT NULL DEFAULT 0,
+    seconds REAL NOT NULL DEFAULT 0,    -- spent training and measuring, pauses left out
+    samples_per_second REAL,
+    learning_rate REAL,
+    best_epoch INTEGER,
+    best_validation_accuracy REAL,
+    test_loss REAL,
+    test_accuracy REAL
+);
+CREATE INDEX runs_by_time ON runs (created);
+CREATE INDEX runs_by_status ON runs (status);
+
+CREATE TABLE epochs (
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    train_loss REAL NOT NULL,
+    train_accuracy REAL NOT NULL,
+    validation_loss REAL NOT NULL,
+    validation_accuracy REAL NOT NULL,
+    learning_rate REAL NOT NULL,
+    PRIMARY KEY (run_id, epoch)
+) WITHOUT ROWID;
+
+CREATE TABLE step_blocks (              -- the loss of every single step, a stretch a row
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    first_step INTEGER NOT NULL,
+    first_seconds REAL NOT NULL,
+    last_seconds REAL NOT NULL,
+    losses BLOB NOT NULL,               -- little-endian float32
+    PRIMARY KEY (run_id, first_step)
+) WITHOUT ROWID;
+
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    seconds REAL NOT NULL
+);
+CREATE INDEX events_by_run ON events (run_id);
+
+CREATE TABLE commands (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    value REAL,
+    handled REAL
+);
+CREATE INDEX commands_by_run ON commands (run_id, handled);
+
+CREATE TABLE snapshots (
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    written REAL NOT NULL,
+    PRIMARY KEY (run_id, name)
+) WITHOUT ROWID;
+"""
+
+
+class Database:
+    """One connection, shared by the threads of a process, one transaction at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the database in this folder; make both if they are not there.
+
+        Raises:
+            StoreError: The folder cannot be used, or the file in it is not ours.
+        """
+        self.path = folder / FILE_NAME
+        self._lock = threading.RLock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"The run store {folder} cannot be made: {error.strerror or error}."
+            ) from error
+        self._check_header()
+        with self._explained():
+            self._connection = sqlite3.connect(
+                self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with self._explained():
+                self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _check_header(self) -> None:
+        """Refuse a file that is no SQLite database before SQLite gets to write beside it."""
+        try:
+            with self.path.open("rb") as file:
+                header = file.read(16)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be read: {error.strerror or error}.") from error
+        if header and header != b"SQLite format 3\0":
+            raise StoreError(
+                f"{self.path} is not a database; move it away or choose another store."
+            )
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        self._check_owner()
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        with self.writing():  # two processes may find it empty at once: look again with the lock
+            if self._version() == 0:
+                for statement in _SCHEMA.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _check_owner(self) -> None:
+        n_tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if n_tables == 0:
+            return
+        owner = self._connection.execute("PRAGMA application_id").fetchone()[0]
+        if owner != APPLICATION_ID:
+            raise StoreError(f"{self.path} is a database of another program; choose another store.")
+        if self._version() > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} was written by a newer NeuralScope; update this one to open it."
+            )
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection for queries."""
+        with self._lock, self._explained():
+            yield self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection inside a transaction: all of it happens, or nothing."""
+        with self._lock, self._explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                if self._connection.in_transaction:  # a full disk has rolled back already
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"The run store {self.path.parent} failed: {_reason(error)}."
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._connection.close()
+
+
+def _reason(error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorname", "") or ""
+    for start, reason in _REASONS.items():
+        if code.startswith(start):
+            return reason
+    return str(error)
+
+
+_REASONS = {
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_READONLY": "it cannot be written",
+    "SQLITE_CANTOPEN": "its database cannot be opened or written",
+    "SQLITE_PERM": "it cannot be written",
+    "SQLITE_NOTADB": "its database is damaged or is not one",
+    "SQLITE_CORRUPT": "its database is damaged",
+    "SQLITE_BUSY": f"other programs kept it busy for {PATIENCE:.0f} s",
+    "SQLITE_IOERR": "the disk reports an error",
+}

@@ -1,0 +1,80 @@
+"""How long will an epoch take? Measured, by taking a few real steps on this machine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from neuralscope.data import Dataset
+from neuralscope.engine import StepEnd
+from neuralscope.engine.batches import count_batches
+from neuralscope.runs.config import RunConfig
+from neuralscope.runs.experiment import prepare
+
+MOST_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a configuration will cost.
+
+    Attributes:
+        seconds_per_epoch: Time for one epoch, from steps taken just now.
+        n_steps: How many steps were measured.
+    """
+
+    seconds_per_epoch: float
+    n_steps: int
+
+
+def measure_epoch(
+    config: RunConfig, *, n_train: int, image_shape: tuple[int, int], n_classes: int
+) -> Estimate:
+    """Train a throw-away network of this configuration for a moment, and count.
+
+    The pixels are made up, which changes nothing about the time; at least three steps are taken
+    after the first, and no more than fit into a quarter of a second.
+
+    Args:
+        config: The configuration.
+        n_train: Training examples in an epoch.
+        image_shape: Rows and columns of an image.
+        n_classes: Number of classes.
+    """
+    steps_per_epoch = count_batches(n_train, config.batch_size)
+    n_made_up = min(n_train, 40 * config.batch_size)
+    dataset = _made_up(config.dataset, n_made_up, image_shape, n_classes)
+    training = prepare(replace(config, learning_rate=1e-5), dataset)
+    times = []
+    began = time.perf_counter()
+    for record in training.records():
+        if not isinstance(record, StepEnd):
+            break
+        times.append(time.perf_counter())
+        if len(times) >= 4 and times[-1] - began > MOST_SECONDS:
+            break
+    # The first step warms caches up; the median is not impressed by one interruption.
+    steps = np.diff(times) if len(times) > 1 else np.array([times[0] - began])
+    return Estimate(float(np.median(steps)) * steps_per_epoch, len(steps))
+
+
+def _made_up(name: str, n: int, image_shape: tuple[int, int], n_classes: int) -> Dataset:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (n, image_shape[0] * image_shape[1]), dtype=np.uint8)
+    y = rng.integers(0, n_classes, n)
+    few = slice(0, 1)
+    return Dataset(
+        name=name,
+        x_train=x,
+        y_train=y,
+        x_validation=x[few],
+        y_validation=y[few],
+        x_test=x[few],
+        y_test=y[few],
+        image_shape=image_shape,
+        class_names=tuple(str(k) for k in range(n_classes)),
+        pixel_max=255,
+        digest="",
+    )

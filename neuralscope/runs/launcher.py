@@ -1,0 +1,51 @@
+"""Starting a trainer from the dashboard: a process of its own that ends when its owner does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from neuralscope.errors import StoreError
+from neuralscope.runs.config import RunConfig
+from neuralscope.runs.store import FAILED, Store
+
+LOG_NAME = "trainer.log"
+
+
+def launch(store: Store, config: RunConfig, name: str = "") -> str:
+    """Add a run to the store, start a trainer for it, and return the run's id.
+
+    What the trainer prints, should it ever, is kept in the run's folder as `trainer.log`.
+
+    Raises:
+        StoreError: The store cannot be written, or no process can be started.
+    """
+    run_id = store.create(config, name)
+    folder = store.folder(run_id)
+    package_home = Path(__file__).parents[2]
+    search_path = [str(package_home), os.environ.get("PYTHONPATH", "")]
+    command = [
+        *(sys.executable, "-m", "neuralscope.runs.trainer", run_id),
+        *("--store", str(store.path.resolve()), "--owner", str(os.getpid())),
+    ]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOG_NAME).open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search_path))},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the dashboard; the trainer sees it go
+            )
+    except OSError as error:
+        reason = f"No trainer could be started: {error.strerror or error}."
+        store.end(run_id, FAILED, reason)
+        raise StoreError(reason) from error
+    # Somebody has to wait for a child, or it stays in the process table as a zombie.
+    threading.Thread(target=process.wait, daemon=True).start()
+    return run_id

@@ -1,0 +1,216 @@
+"""Snapshots: the network as it was, and everything needed to go on from there.
+
+One `.npz` file each, never pickled, written to a temporary name and renamed:
+
+    parameters                  the flat vector
+    optimizer_...               what the optimizer remembers
+    position                    JSON: counters, learning rate, random states
+    validation_probabilities    (n, classes) float16, the answers on the validation set
+    validation_predictions      (n,) the most probable class of each
+
+Every epoch is kept at first; later ones thin out, since less and less changes between them. The
+best on validation and the last are always there. `latest` is written over and over while a run is
+live, for those who watch and in case it is killed.
+"""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neuralscope.engine import Network, Training
+from neuralscope.engine.weights import write
+from neuralscope.errors import WeightsError
+from neuralscope.runs.config import RunConfig
+from neuralscope.runs.store import Store
+
+LATEST = "latest"
+EVERY_EPOCH_UNTIL = 20
+GROWTH = 1.15
+
+
+def is_milestone(epoch: int) -> bool:
+    """Return whether this epoch is kept whatever it brought.
+
+    All up to 20, then each 15 % later than the one before: 40 in 300 epochs, 66 in 10,000.
+
+    >>> [epoch for epoch in range(18, 50) if is_milestone(epoch)]
+    [18, 19, 20, 23, 27, 32, 37, 43]
+    """
+    milestone = EVERY_EPOCH_UNTIL
+    while milestone < epoch:
+        milestone = -int(-milestone * GROWTH // 1)  # rounded up
+    return epoch <= EVERY_EPOCH_UNTIL or epoch == milestone
+
+
+@dataclass(frozen=True)
+class SnapshotInfo:
+    """A snapshot that can be loaded.
+
+    Attributes:
+        name: 'epoch-00012', or 'latest'.
+        epoch: Complete epochs then.
+        step: Steps taken then.
+        seconds: Training time until then.
+        written: When, in seconds since 1970; with the name it tells one version from the next.
+    """
+
+    name: str
+    epoch: int
+    step: int
+    seconds: float
+    written: float
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What a snapshot shows; without the optimizer's memory.
+
+    Attributes:
+        info: Where it belongs.
+        parameters: (n_parameters,).
+        validation_probabilities: (n, classes) float16.
+        validation_predictions: (n,).
+    """
+
+    info: SnapshotInfo
+    parameters: npt.NDArray[np.float32]
+    validation_probabilities: npt.NDArray[np.float16]
+    validation_predictions: npt.NDArray[np.uint8]
+
+    def network(self, config: RunConfig, n_features: int, n_classes: int) -> Network:
+        """Return the network as it was.
+
+        Raises:
+            WeightsError: The snapshot is of a network with other layers.
+        """
+        network = Network(
+            config.sizes(n_features, n_classes),
+            activation=config.activations,
+            initializer="zeros",
+            rng=np.random.default_rng(0),
+        )
+        if self.parameters.shape != network.parameters.shape:
+            raise WeightsError(
+                f"Snapshot {self.info.name} holds {len(self.parameters):,} weights, "
+                f"but this network has {len(network.parameters):,}."
+            )
+        network.parameters[...] = self.parameters
+        return network
+
+
+def list_snapshots(store: Store, run_id: str) -> list[SnapshotInfo]:
+    """Return a run's snapshots in the order of training."""
+    return [SnapshotInfo(*row) for row in store.snapshot_rows(run_id)]
+
+
+def load_snapshot(store: Store, run_id: str, info: SnapshotInfo) -> Snapshot:
+    """Load what a snapshot shows.
+
+    Raises:
+        WeightsError: Its file is gone or damaged.
+    """
+    path = _path(store, run_id, info.name)
+    names = ("parameters", "validation_probabilities", "validation_predictions")
+    return Snapshot(info, **_read(path, names))
+
+
+def load_state(store: Store, run_id: str, name: str) -> Mapping[str, npt.NDArray[Any]]:
+    """Load everything needed to go on from a snapshot.
+
+    Raises:
+        WeightsError: Its file is gone or damaged.
+    """
+    return _read(_path(store, run_id, name), None)
+
+
+def _read(path: Path, names: tuple[str, ...] | None) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in names or archive.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"Snapshot {path} is gone or damaged.") from error
+
+
+def _path(store: Store, run_id: str, name: str) -> Path:
+    return store.folder(run_id) / f"{name}.npz"
+
+
+def _epoch_name(epoch: int) -> str:
+    return f"epoch-{epoch:05d}"
+
+
+class SnapshotKeeper:
+    """Writes a run's snapshots and decides which of them stay."""
+
+    def __init__(self, store: Store, run_id: str, n_classes: int) -> None:
+        """Make the run's folder.
+
+        Raises:
+            WeightsError: It cannot be made.
+        """
+        self._store = store
+        self._run_id = run_id
+        self._label_type = np.min_scalar_type(n_classes - 1)
+        self._best: tuple[float, int] | None = None  # accuracy, epoch
+        self._written_steps: dict[str, int] = {}
+        self.cost = 0.0
+        """Seconds that writing the last one took."""
+        try:
+            store.folder(run_id).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WeightsError(
+                f"{store.folder(run_id)} cannot be made: {error.strerror or error}."
+            ) from error
+
+    def keep_epoch(self, training: Training, accuracy: float, seconds: float) -> None:
+        """Keep a measured epoch if it is a milestone or the best so far."""
+        epoch = training.epoch
+        is_best = epoch > 0 and (self._best is None or accuracy > self._best[0])
+        if is_milestone(epoch) or is_best:
+            self._write(_epoch_name(epoch), training, seconds)
+        if is_best:
+            former = self._best[1] if self._best else 0
+            self._best = (accuracy, epoch)
+            if not is_milestone(former):
+                self._remove(_epoch_name(former))
+
+    def keep_latest(self, training: Training, seconds: float) -> None:
+        """Overwrite `latest`."""
+        self._write(LATEST, training, seconds)
+
+    def keep_last(self, training: Training, seconds: float) -> None:
+        """Keep the end of the run: as its epoch if that is complete, else as `latest`."""
+        name = _epoch_name(training.epoch) if training.at_epoch_end else LATEST
+        if self._written_steps.get(name) != training.step:
+            self._write(name, training, seconds)
+        if name != LATEST:
+            self._remove(LATEST)
+
+    def _write(self, name: str, training: Training, seconds: float) -> None:
+        began = time.perf_counter()
+        answers = training.validation_probabilities
+        arrays = {
+            **training.state(),
+            "validation_probabilities": answers.astype(np.float16),
+            "validation_predictions": answers.argmax(axis=1).astype(self._label_type),
+        }
+        write(_path(self._store, self._run_id, name), arrays, {})
+        self._store.add_snapshot_row(
+            self._run_id, name, epoch=training.epoch, step=training.step, seconds=seconds
+        )
+        self._written_steps[name] = training.step
+        self.cost = time.perf_counter() - began
+
+    def _remove(self, name: str) -> None:
+        # The row first: nobody is sent to a file that is gone.
+        self._store.remove_snapshot_row(self._run_id, name)
+        _path(self._store, self._run_id, name).unlink(missing_ok=True)
+        self._written_steps.pop(name, None)

@@ -1,0 +1,384 @@
+"""The trainer: the process in which a run is computed.
+
+    queued ──> running <──> paused          pause frees the place, resume asks for it again
+                  │
+                  └──> finished, stopped, diverged, failed, interrupted
+
+It asks the engine for one record after the other. Between two of them it reads its commands,
+writes down what came out, keeps snapshots, and looks whether anybody still wants it: a trainer
+whose owner is gone, or that is told to by SIGTERM, SIGHUP or Ctrl-C, saves a snapshot and ends as
+interrupted. `python -m neuralscope.runs.trainer` is how the dashboard starts one; the command line
+runs the same class in its own process.
+
+It imports NumPy and the standard library only, and so it is learning at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import numpy as np
+
+from neuralscope.data import load_dataset
+from neuralscope.engine import Diverged, EpochEnd, Network, Record, StepEnd, Training, score
+from neuralscope.errors import NeuralScopeError, StoreError
+from neuralscope.runs.experiment import examples, prepare
+from neuralscope.runs.machine import machine, versions
+from neuralscope.runs.snapshots import SnapshotKeeper
+from neuralscope.runs.store import (
+    DIVERGED,
+    FAILED,
+    FINISHED,
+    HEARTBEAT_EVERY,
+    INTERRUPTED,
+    PAUSED,
+    QUEUED,
+    RUNNING,
+    STOPPED,
+    Command,
+    Event,
+    Progress,
+    Run,
+    StepBlock,
+    Store,
+)
+
+POLL_EVERY = 0.05
+"""Seconds between two looks at the commands."""
+
+FLUSH_EVERY = 0.2
+"""Seconds between two writings of what came out."""
+
+LATEST_EVERY = 0.45
+"""Seconds between two `latest` snapshots, at least."""
+
+MOST_KEEPING = 0.05
+"""Share of the time that writing `latest` may take: large networks write it less often."""
+
+
+class _Ended(Exception):
+    """The run is over; carries its status and message."""
+
+    def __init__(self, status: str, message: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Trainer:
+    """Computes one run of a store.
+
+    Attributes:
+        network: The network, once training has begun.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        run_id: str,
+        *,
+        owner: int | None = None,
+        on_record: Callable[[Record], None] = lambda record: None,
+        on_wait: Callable[[int], None] = lambda place: None,
+    ) -> None:
+        """Take over a queued run.
+
+        Args:
+            store: Where it is kept.
+            run_id: Which it is.
+            owner: Parent process without which the run is unwanted; None for nobody.
+            on_record: Is shown every record.
+            on_wait: Is told the place in the queue, over and over while waiting.
+        """
+        self.network: Network | None = None
+        self._store = store
+        self._run_id = run_id
+        self._config = store.run(run_id).config
+        self._owner = owner
+        self._on_record = on_record
+        self._on_wait = on_wait
+        self._token = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._signal = ""  # name of the signal that told it to end
+        self._disowned = False  # the run was deleted, or another trainer has taken over
+        self._over = threading.Event()
+
+        self._status = QUEUED
+        self._training: Training | None = None
+        self._keeper: SnapshotKeeper | None = None
+        self._began = time.perf_counter()
+        self._waited = 0.0  # seconds in the queue and in pauses
+        self._n_examples = 0
+        self._pace: deque[tuple[float, int]] = deque(maxlen=10)  # (clock, examples) at flushes
+
+        # What came out since the last flush.
+        self._losses: list[float] = []
+        self._losses_began = 0.0
+        self._epochs: list[tuple[EpochEnd, float]] = []
+        self._events: list[Event] = []
+
+    def run(self) -> Run:
+        """Compute the run to its end and return it as it then stands.
+
+        Raises:
+            StoreError: The store cannot be written any more, or the run is not ours any more.
+        """
+        self._store.adopt(self._run_id, self._token)
+        heart = threading.Thread(target=self._beat, daemon=True)
+        heart.start()
+        try:
+            with self._listening():
+                self._run_guarded()
+        finally:
+            self._over.set()
+            heart.join()
+        return self._store.run(self._run_id)
+
+    def _run_guarded(self) -> None:
+        """Whatever goes wrong ends up in the store, in words."""
+        try:
+            self._compute()
+        except _Ended as end:
+            self._close(end.status, end.message)
+        except NeuralScopeError as error:
+            self._close(FAILED, str(error))
+        except MemoryError:
+            self._close(FAILED, "This machine has not enough memory for such a network.")
+        except Exception as error:
+            traceback.print_exc()
+            self._close(FAILED, f"{type(error).__name__}: {error}")
+
+    def _compute(self) -> None:
+        self._obey()
+        dataset = load_dataset(self._config.dataset)
+        training = prepare(self._config, dataset)
+        self.network = training.network
+        self._training = training
+        self._keeper = SnapshotKeeper(self._store, self._run_id, dataset.n_classes)
+        self._store.set_facts(
+            self._run_id,
+            data_digest=dataset.digest,
+            versions=versions(),
+            machine=machine(),
+            steps_per_epoch=training.n_batches,
+        )
+        self._began, self._waited = time.perf_counter(), 0.0
+        self._pace.append((0.0, 0))
+        self._tell("started", "started")
+        status, message = FINISHED, ""
+        try:
+            self._follow(training, self._keeper)
+        except _Ended as end:
+            status, message = end.status, end.message
+        if training.diverged:
+            status, message = DIVERGED, _explain(training.diverged)
+        self._tell(status, message or status)
+        self._flush()
+        if status != DIVERGED:  # its numbers are worthless; the snapshots before it are not
+            self._keeper.keep_last(training, self._clock())
+        if status in (FINISHED, STOPPED):
+            test, _ = score(training.network, examples(dataset, "test"))
+            self._close(status, message, test_loss=test.loss, test_accuracy=test.accuracy)
+        else:
+            self._close(status, message)
+
+    def _follow(self, training: Training, keeper: SnapshotKeeper) -> None:
+        """Follow the training to its end; raises _Ended if somebody ends it before."""
+        polled = flushed = kept = 0.0
+        for record in self._all_records(training):
+            now = time.perf_counter()
+            if isinstance(record, StepEnd):
+                if not self._losses:
+                    self._losses_began = self._clock()
+                self._losses.append(record.loss)
+                self._n_examples += record.n_examples
+            elif isinstance(record, EpochEnd):
+                self._epochs.append((record, self._clock()))
+                keeper.keep_epoch(training, record.validation_accuracy, self._clock())
+            self._on_record(record)
+
+            if self._signal or now - polled > POLL_EVERY:
+                polled = now
+                self._obey()
+            # The first point on the curve should not wait for its turn.
+            if now - flushed > FLUSH_EVERY or (record.step <= 1 and isinstance(record, EpochEnd)):
+                flushed = now
+                self._flush()
+            if now - kept > max(LATEST_EVERY, keeper.cost / MOST_KEEPING):
+                self._keep_latest(training, keeper)
+                kept = time.perf_counter()
+
+    def _all_records(self, training: Training) -> Iterator[Record]:
+        """Yield the training's records, after those of the untrained network: films begin there."""
+        yield from training.measure(0)
+        yield from training.records()
+
+    def _clock(self) -> float:
+        """Seconds of work so far, waiting and pauses left out."""
+        return time.perf_counter() - self._began - self._waited
+
+    def _keep_latest(self, training: Training, keeper: SnapshotKeeper) -> None:
+        """Write `latest` with fresh answers, unless there is mail: that comes first."""
+        began = time.perf_counter()
+        if not training.at_epoch_end:
+            for _ in training.answer():
+                if self._store.has_commands(self._run_id):
+                    return
+        keeper.keep_latest(training, self._clock())
+        keeper.cost = time.perf_counter() - began
+
+    # Commands ------------------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        """Do what has been asked; come back when running. Raises _Ended to end the run."""
+        began = time.perf_counter()
+        waited = False
+        while True:
+            self._check_wanted()
+            for command in self._store.take_commands(self._run_id):
+                self._carry_out(command)
+            if self._status == QUEUED and self._store.claim_slot(self._run_id):
+                self._status = RUNNING
+            if self._status == RUNNING:
+                break
+            if self._status == QUEUED:
+                self._on_wait(self._store.place_in_queue(self._run_id))
+            waited = True
+            time.sleep(POLL_EVERY)
+        if waited:
+            self._waited += time.perf_counter() - began
+
+    def _carry_out(self, command: Command) -> None:
+        if command.kind == "stop":
+            raise _Ended(STOPPED)
+        if command.kind == "pause" and self._status != PAUSED:
+            self._tell("paused", "paused")
+            self._flush()
+            self._store.set_status(self._run_id, PAUSED)
+            self._status = PAUSED
+            if self._training and self._keeper:
+                self._keep_latest(self._training, self._keeper)
+        elif command.kind == "resume" and self._status == PAUSED:
+            self._tell("resumed", "resumed")
+            self._flush()
+            self._store.enqueue(self._run_id)
+            self._status = QUEUED
+        elif command.kind == "learning_rate" and command.value is not None and self._training:
+            before, self._training.learning_rate = self._training.learning_rate, command.value
+            self._tell("learning_rate", f"learning rate {before:g} \u2192 {command.value:g}")
+            self._flush()
+
+    def _check_wanted(self) -> None:
+        if self._signal:
+            raise _Ended(INTERRUPTED, f"Interrupted by {self._signal}.")
+        if self._owner is not None and os.getppid() != self._owner:
+            raise _Ended(INTERRUPTED, "The dashboard that started it was closed.")
+        if self._disowned:
+            raise StoreError(f"Run {self._run_id} was deleted or is trained by another process.")
+
+    def _beat(self) -> None:
+        """In a thread of its own: sign of life, however long a step takes."""
+        while not self._over.wait(HEARTBEAT_EVERY):
+            try:
+                self._disowned = not self._store.beat(self._run_id, self._token)
+            except StoreError:
+                continue  # the next one may get through; the main thread will meet the reason
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Turn signals into a wish to end, for as long as the run lasts."""
+
+        def heard(number: int, frame: FrameType | None) -> None:
+            self._signal = signal.Signals(number).name
+
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread may listen
+            return
+        names = ("SIGINT", "SIGTERM", "SIGHUP")
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        before = {number: signal.signal(number, heard) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    # Writing down --------------------------------------------------------------------------------
+
+    def _tell(self, kind: str, text: str) -> None:
+        """Leave an event, to be written with the next flush."""
+        epoch, step = (self._training.epoch, self._training.step) if self._training else (0, 0)
+        self._events.append(Event(time.time(), kind, text, epoch, step, self._clock()))
+
+    def _flush(self) -> None:
+        """Write down all that came out since the last time."""
+        training, clock = self._training, self._clock()
+        if training is None:
+            return
+        blocks = []
+        if self._losses:
+            losses = np.array(self._losses, np.float32)
+            first = training.step - len(losses) + 1
+            blocks.append(StepBlock(first, self._losses_began, clock, losses))
+        self._pace.append((clock, self._n_examples))
+        began, n_before = self._pace[0]
+        pace = (self._n_examples - n_before) / (clock - began) if clock > began else 0.0
+        progress = Progress(training.epoch, training.step, clock, pace, training.learning_rate)
+        self._store.record(self._run_id, progress, blocks, self._epochs, self._events)
+        self._losses, self._epochs, self._events = [], [], []
+
+    def _close(
+        self,
+        status: str,
+        message: str,
+        *,
+        test_loss: float | None = None,
+        test_accuracy: float | None = None,
+    ) -> None:
+        clock = self._clock()
+        pace = self._n_examples / clock if self._n_examples else None
+        self._store.end(
+            self._run_id,
+            status,
+            message,
+            samples_per_second=pace,
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
+        )
+
+
+def _explain(diverged: Diverged) -> str:
+    return (
+        f"Training diverged in epoch {diverged.epoch}, step {diverged.step}: {diverged.what} is no "
+        "finite number any more. A smaller learning rate usually helps."
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compute a queued run; what the dashboard starts."""
+    parser = argparse.ArgumentParser(prog="neuralscope.runs.trainer", description=main.__doc__)
+    parser.add_argument("run_id")
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--owner", type=int, help="parent process that must stay alive")
+    options = parser.parse_args(arguments)
+    try:
+        with Store(options.store) as store:
+            run = Trainer(store, options.run_id, owner=options.owner).run()
+    except NeuralScopeError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return {FAILED: 1, DIVERGED: 1, INTERRUPTED: 130}.get(run.status, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

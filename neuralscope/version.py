@@ -1,0 +1,3 @@
+"""The version of NeuralScope, recorded with every run."""
+
+__version__ = "0.1.0"

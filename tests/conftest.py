@@ -1,0 +1,48 @@
+"""What every test gets: an empty run store and a data home of the session's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests away from the user's runs and data.
+
+    The data home is shared, so that what is cached in it is made once; the store set here is for
+    fixtures that outlive a test.
+    """
+    home = tmp_path_factory.mktemp("session")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SCIKIT_LEARN_DATA", str(home / "data"))
+        environment.setenv("NEURALSCOPE_STORE", str(home / "runs"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def run_store(session_environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a run store of its own, which does not exist yet."""
+    store = tmp_path / "runs"
+    monkeypatch.setenv("NEURALSCOPE_STORE", str(store))
+    return store
+
+
+@pytest.fixture(scope="session")
+def mnist_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a writable scikit-learn data home that holds the real MNIST.
+
+    It is a copy, because scikit-learn deletes a cached file that it cannot parse.
+    """
+    source = os.environ.get("NEURALSCOPE_TEST_MNIST")
+    if not source:
+        pytest.skip("NEURALSCOPE_TEST_MNIST does not name a scikit-learn data home with MNIST")
+    home = tmp_path_factory.mktemp("mnist") / "data"
+    shutil.copytree(source, home)
+    for path in (home, *home.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)
+    return home
