@@ -33,8 +33,8 @@ DIGITS: Final[tuple[str, ...]] = (
 
 TRAIN: Final = "#e0850c"
 VALIDATION: Final = "#4f6fe0"
-RIGHT: Final = "#12998a"
-WRONG: Final = "#dd4b2f"
+RIGHT: Final = "#119fa0"
+WRONG: Final = "#d5431f"
 NEUTRAL: Final = "#8a909c"
 
 # Text and the outlines that must stand out: chosen by the background, never the other way round.
@@ -42,7 +42,7 @@ INK_ON_LIGHT: Final = "#2b2f3a"
 INK_ON_DARK: Final = "#f2f3f5"
 PAPER: Final = "#f4f4f1"
 
-# Streamlit's two default backgrounds; every colour here is judged against both.
+# The dashboard's two backgrounds; every colour here is judged against both.
 LIGHT_BACKGROUND: Final = "#ffffff"
 DARK_BACKGROUND: Final = "#0e1117"
 
@@ -55,7 +55,7 @@ DIVERGING: Final[tuple[str, ...]] = (
     "#dd6a50",
     "#a8201f",
 )
-SEQUENTIAL: Final[tuple[str, ...]] = ("#e9f2ef", "#a5d6cb", "#55b5a5", "#12998a", "#0a5f5b")
+SEQUENTIAL: Final[tuple[str, ...]] = ("#e9f2ef", "#a5d6cb", "#55b5a5", "#119fa0", "#0a5f5b")
 
 
 def rgb(color: str) -> NDArray[np.float64]:

@@ -36,8 +36,8 @@ from neuralscope.charts.figure import INK, ON_DARK, Figure, table, template
 Show = Literal["count", "share", "errors"]
 
 MOST_LABELLED: Final = 20  # classes up to which the numbers fit into the cells
-# One of the two has a contrast of 4.5 : 1 to any cell, which the page's softer inks do not reach.
-DARK_TEXT: Final = "#111318"
+# One of the two has a contrast of 4.5 : 1 to any cell, which no softer ink reaches.
+DARK_TEXT: Final = "#000000"
 LIGHT_TEXT: Final = "#ffffff"
 SIDE: Final = 460  # pixels of the whole matrix, about
 

@@ -242,7 +242,6 @@ def learning_curves(
                 "mean": mean_shown,
                 "low": low,
                 "high": high,
-                "series": BATCHES,
             }
         )
     if marks:
@@ -282,40 +281,34 @@ def describe_curves(points: EpochPoints, *, quantity: Quantity = "loss") -> str:
     if len(epoch) == 0:
         return f"No epoch has finished yet, so there is no {quantity} to show."
 
-    diverged = np.flatnonzero(np.isinf(train) | np.isinf(validation))
-    measured = np.isfinite(train)
-    if len(diverged) == 0 and measured.any() and not measured[-1]:
-        diverged = np.flatnonzero(~measured[np.flatnonzero(measured)[0] :])
-        diverged = diverged + np.flatnonzero(measured)[0]
-    values = train[measured]
     span = "1 epoch" if len(epoch) == 1 else f"{len(epoch):,} epochs"
+    values = train[np.isfinite(train)]
     if len(values) == 0:
-        first = f"Training {quantity} was not measured over {span}"
-    elif len(values) == 1:
-        at = "after 1 epoch" if len(epoch) == 1 else f"at epoch {epoch[measured][0]:g}"
-        first = f"Training {quantity} was {_words(values[0], quantity)} {at}"
+        sentence = f"Training {quantity} has no finite value in {span}"
     else:
-        verb = "stayed at" if _words(values[0], quantity) == _words(values[-1], quantity) else (
-            "fell" if values[-1] < values[0] else "rose"
-        )  # fmt: skip
-        between = (
-            f" {_words(values[-1], quantity)}"
-            if verb == "stayed at"
-            else f" from {_words(values[0], quantity)} to {_words(values[-1], quantity)}"
-        )
-        first = f"Training {quantity} {verb}{between} over {span}"
+        first, last = _words(values[0], quantity), _words(values[-1], quantity)
+        if first == last:
+            course = f"was {last}"
+        else:
+            course = f"{'fell' if values[-1] < values[0] else 'rose'} from {first} to {last}"
+        sentence = f"Training {quantity} {course} over {span}"
 
-    second = ""
     best = _best(validation, quantity)
     if best is not None:
-        last = np.flatnonzero(np.isfinite(validation))[-1]
-        second = f"; validation {quantity} {_words(validation[last], quantity)}"
-        if len(validation) > 1 and best == last:
-            second += ", the best so far"
+        newest = np.flatnonzero(np.isfinite(validation))[-1]
+        sentence += f"; validation {quantity} {_words(validation[newest], quantity)}"
+        if best != newest:
+            sentence += f", best {_words(validation[best], quantity)} at epoch {epoch[best]:g}"
         elif len(validation) > 1:
-            second += f", best {_words(validation[best], quantity)} at epoch {epoch[best]:g}"
-    third = f"; not a finite number from epoch {epoch[diverged[0]]:g} on" if len(diverged) else ""
-    return f"{first}{second}{third}."
+            sentence += ", the best so far"
+
+    # NaN in one curve is a value that was not measured; in both, or infinity, it is divergence.
+    lost = np.isinf(train) | np.isinf(validation) | (np.isnan(train) & np.isnan(validation))
+    if lost[-1]:
+        kept = np.flatnonzero(~lost)
+        since = kept[-1] + 1 if len(kept) else 0
+        sentence += f"; not a finite number from epoch {epoch[since]:g} on"
+    return f"{sentence}."
 
 
 class _Shown:

@@ -1,0 +1,5 @@
+"""The dashboard's entry: `streamlit run dashboard.py`, or `make run`."""
+
+from neuralscope.ui import frame
+
+frame.navigation()

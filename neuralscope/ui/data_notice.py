@@ -1,0 +1,86 @@
+"""Fetching a data set on the screen, or saying in one sentence why it cannot be had."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from neuralscope.data import DATASETS, is_cached
+from neuralscope.ui import config_form, resources
+
+FALLBACK = "digits"
+
+
+def is_ready(name: str) -> bool:
+    """Return whether a data set can be trained on at once."""
+    return not DATASETS[name].needs_fetch or is_cached(name)
+
+
+def show(name: str) -> bool:
+    """Show what stands between the user and this data set; return whether nothing does.
+
+    On the first start MNIST is fetched by itself. If it cannot be had, the form goes over to the
+    built-in digits, and the notice stays with the offer to try again.
+    """
+    if st.session_state.pop("data_fetched", None) == name:
+        st.toast(f"{DATASETS[name].title} is ready.", icon=":material/check_circle:")
+    if not is_ready(name):
+        progress = resources.fetches().get(name).progress()
+        if progress.phase == "done" or is_ready(name):
+            return True
+        if progress.phase != "failed":
+            _watch_fetch(name)
+            return False
+        if st.session_state.get("data_missing") != name:
+            st.session_state["data_missing"] = name
+            st.session_state["data_fallback"] = True
+            st.rerun()
+    missing = st.session_state.get("data_missing")
+    if missing:
+        _say_missing(missing, using=name)
+    return is_ready(name)
+
+
+def before_form() -> None:
+    """Go over to the built-in digits if a data set has just turned out not to be had."""
+    if st.session_state.pop("data_fallback", False):
+        config_form.select_dataset(FALLBACK)
+    wanted = st.session_state.pop("data_wanted", None)
+    if wanted:
+        config_form.select_dataset(wanted)
+
+
+def _say_missing(missing: str, *, using: str) -> None:
+    if is_ready(missing):
+        del st.session_state["data_missing"]
+        return
+    reason = resources.fetches().get(missing).progress().message
+    instead = "" if using == missing else " NeuralScope goes on with the built-in 8×8 digits."
+    with st.container(horizontal=True, vertical_alignment="center", key="data_missing_notice"):
+        st.warning(f"{reason}{instead}", icon=":material/cloud_off:")
+        st.button("Try again", icon=":material/refresh:", on_click=_try_again, args=(missing,))
+
+
+def _try_again(name: str) -> None:
+    resources.fetches().again(name)
+    st.session_state.pop("data_missing", None)
+    st.session_state["data_wanted"] = name
+
+
+@st.fragment(run_every=0.5)
+def _watch_fetch(name: str) -> None:
+    progress = resources.fetches().get(name).progress()
+    if progress.phase in ("done", "failed"):
+        if progress.phase == "done":
+            st.session_state["data_fetched"] = name
+        st.rerun()
+    with st.container(border=True):
+        st.markdown(f"**Getting {DATASETS[name].title} ready.** {progress.message}")
+        share = 0.0
+        if progress.bytes_expected:
+            share = min(progress.bytes_received / progress.bytes_expected, 1.0)
+        megabytes = f", {progress.bytes_received / 1e6:.1f} MB" if progress.bytes_received else ""
+        st.progress(share, text=f"{progress.seconds:.0f} s{megabytes}")
+        st.caption(
+            "This happens once; afterwards it loads in a moment. You need not wait: the built-in "
+            "digits can be chosen in the sidebar."
+        )

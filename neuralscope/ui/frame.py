@@ -1,0 +1,37 @@
+"""What surrounds every page: its name in the tab, its one title, and the errors nobody caught."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from neuralscope.errors import NeuralScopeError
+
+PAGES = {"Train": ("pages/train.py", ":material/play_circle:")}
+"""Title -> script and icon, in the order of the menu; the first is the start page."""
+
+
+def navigation() -> None:
+    """Show the page that the address asks for; what `dashboard.py` does."""
+    pages = [
+        st.Page(script, title=title, icon=icon, default=title == "Train")
+        for title, (script, icon) in PAGES.items()
+    ]
+    st.navigation(pages).run()
+
+
+@contextmanager
+def page(title: str, subtitle: str) -> Iterator[None]:
+    """Frame a page: a page is a script that runs inside this, whether it is opened alone or not.
+
+    A NeuralScopeError that gets here is shown as its one sentence.
+    """
+    st.set_page_config(page_title=f"{title} · NeuralScope", page_icon="🔬", layout="wide")
+    st.title(title, anchor=False)
+    st.caption(subtitle)
+    try:
+        yield
+    except NeuralScopeError as error:
+        st.error(str(error), icon=":material/error:")

@@ -1,0 +1,77 @@
+"""What a configuration will be and cost, before it is started."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from neuralscope import charts
+from neuralscope.data import DATASETS
+from neuralscope.runs import RunConfig
+from neuralscope.ui import config_form, resources, words
+
+SNAPSHOTS_KEPT = 40  # in 300 epochs; see neuralscope.runs.snapshots
+
+
+def show(config: RunConfig) -> None:
+    """Draw the network that would be trained, and what that takes."""
+    info = DATASETS[config.dataset]
+    _costs(config)
+    sketch = charts.network_sketch(
+        config.sizes(info.n_features, info.n_classes),
+        [config_form.title(name) for name in config.activations],
+        class_names=info.contents.class_names,
+        image_shape=info.image_shape,
+    )
+    st.subheader("The network", anchor=False)
+    st.vega_lite_chart(spec=sketch.spec, key="sketch", alt=sketch.text, width="stretch")
+    st.caption(
+        "Each circle adds up what it gets from the layer before it, every input times a weight, "
+        "and bends the sum with its activation. Training means finding the weights."
+    )
+
+
+@st.fragment(run_every=None)
+def _costs_measured(config: RunConfig) -> None:
+    _draw_costs(config)
+
+
+@st.fragment(run_every=0.25)
+def _costs_pending(config: RunConfig) -> None:
+    if resources.estimate(config).done():
+        st.rerun()
+    _draw_costs(config)
+
+
+def _costs(config: RunConfig) -> None:
+    """Ask for the measurement, and look again until it is there."""
+    if resources.estimate(config).done():
+        _costs_measured(config)
+    else:
+        _costs_pending(config)
+
+
+def _draw_costs(config: RunConfig) -> None:
+    info = DATASETS[config.dataset]
+    measuring = resources.estimate(config)
+    n_parameters = config.n_parameters(info.n_features, info.n_classes)
+    parameters, epoch, everything = st.columns(3)
+    parameters.metric(
+        "Parameters",
+        f"{n_parameters:,}",
+        help="Weights and biases: the numbers that training finds.",
+        border=True,
+    )
+    seconds = measuring.result().seconds_per_epoch if measuring.done() else None
+    epoch.metric(
+        "Time for an epoch",
+        "measuring" if seconds is None else f"{words.duration(seconds)}",
+        help=f"Measured just now on this machine: {info.n_train:,} digits in batches of "
+        f"{config.batch_size}.",
+        border=True,
+    )
+    everything.metric(
+        f"Time for {config.epochs:,} epochs" if config.epochs > 1 else "Time for 1 epoch",
+        "measuring" if seconds is None else words.duration(seconds * config.epochs),
+        help="You can pause, stop, and change the learning rate while it trains.",
+        border=True,
+    )

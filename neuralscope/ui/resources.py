@@ -1,0 +1,197 @@
+"""What all sessions of a server share: the store, the data sets, downloads under way.
+
+Everything here is read-only or safe to use from several threads; what belongs to one person is in
+their session state.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from neuralscope import charts
+from neuralscope.analysis import confusion_counts, worst_mistakes
+from neuralscope.data import DATASETS, Dataset, Fetch, load_dataset, start_fetch
+from neuralscope.runs import (
+    Estimate,
+    Run,
+    RunConfig,
+    SnapshotInfo,
+    Store,
+    default_path,
+    load_snapshot,
+    measure_epoch,
+)
+
+MOST_MISTAKES = 18
+MOST_UNITS = 60
+
+
+def store() -> Store:
+    """Return the run store of this server.
+
+    Raises:
+        StoreError: It cannot be opened.
+    """
+    return _store_at(str(default_path().resolve()))
+
+
+@st.cache_resource(show_spinner=False)
+def _store_at(path: str) -> Store:
+    return Store(path)
+
+
+@st.cache_resource(show_spinner="Loading the digits")
+def dataset(name: str) -> Dataset:
+    """Return a data set that is there without fetching.
+
+    Raises:
+        DataError: It is not.
+    """
+    return load_dataset(name)
+
+
+class Fetches:
+    """The downloads of this server, one for each data set, whoever asked for it."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[str, Fetch] = {}
+
+    def get(self, name: str) -> Fetch:
+        """Return the download of a data set; start it if nobody has yet."""
+        if name not in self._under_way:
+            self._under_way[name] = start_fetch(name)
+        return self._under_way[name]
+
+    def again(self, name: str) -> None:
+        """Forget a download that failed, so that the next `get` tries anew."""
+        self._under_way.pop(name, None)
+
+
+@st.cache_resource(show_spinner=False)
+def fetches() -> Fetches:
+    """Return the downloads of this server."""
+    return Fetches()
+
+
+# Before a run ------------------------------------------------------------------------------------
+
+
+@st.cache_resource(show_spinner=False)
+def _bench() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="estimate")
+
+
+def estimate(config: RunConfig) -> Future[Estimate]:
+    """Measure in the background how long an epoch of this configuration takes.
+
+    Settings that do not change the work (learning rate, seed, epochs...) do not measure again.
+    """
+    return _estimate(
+        config.dataset,
+        config.hidden,
+        config.activations,
+        config.optimizer,
+        config.batch_size,
+        config.l2 > 0,
+        config.dropout > 0,
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _estimate(
+    name: str,
+    hidden: tuple[int, ...],
+    activations: tuple[str, ...],
+    optimizer: str,
+    batch_size: int,
+    with_l2: bool,
+    with_dropout: bool,
+) -> Future[Estimate]:
+    config = RunConfig(
+        dataset=name,
+        hidden=hidden,
+        activation=activations or "relu",
+        optimizer=optimizer,
+        batch_size=batch_size,
+        l2=1e-4 if with_l2 else 0.0,
+        dropout=0.5 if with_dropout else 0.0,
+    )
+    info = DATASETS[name]
+    return _bench().submit(
+        measure_epoch,
+        config,
+        n_train=info.n_train,
+        image_shape=info.image_shape,
+        n_classes=info.n_classes,
+    )
+
+
+# A moment of a run -------------------------------------------------------------------------------
+
+
+class Moment(NamedTuple):
+    """What a snapshot shows of a run on the Train page, ready to be drawn.
+
+    Attributes:
+        confusion: Figure of the matrix on the validation set.
+        mistakes: Figure of the surest mistakes.
+        n_wrong: How many validation examples are answered wrongly.
+        n_validation: How many there are.
+        weights: Picture of the first layer's weights, as a PNG.
+        weights_text: What it shows, in words.
+    """
+
+    confusion: charts.Figure
+    mistakes: charts.Figure
+    n_wrong: int
+    n_validation: int
+    weights: bytes
+    weights_text: str
+
+
+def moment(run: Run, info: SnapshotInfo) -> Moment:
+    """Return the pictures of a snapshot; computed once, whoever looks.
+
+    Raises:
+        WeightsError: The snapshot is gone or damaged.
+        DataError: Its data set is not here.
+    """
+    return _moment(str(store().path), run.run_id, run.config, info)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _moment(store_path: str, run_id: str, config: RunConfig, info: SnapshotInfo) -> Moment:
+    data = dataset(config.dataset)
+    snapshot = load_snapshot(_store_at(store_path), run_id, info)
+    wrong = worst_mistakes(snapshot.validation_probabilities, data.y_validation, MOST_MISTAKES)
+    network = snapshot.network(config, data.n_features, data.n_classes)
+    weights: npt.NDArray[np.float32] = network.layers[0].weight
+    counts = confusion_counts(data.y_validation, snapshot.validation_predictions, data.n_classes)
+    return Moment(
+        confusion=charts.confusion_matrix(counts, class_names=data.class_names),
+        mistakes=charts.gallery(
+            data.x_validation[wrong.index],
+            index=wrong.index,
+            true=wrong.true,
+            predicted=wrong.predicted,
+            confidence=wrong.confidence,
+            image_shape=data.image_shape,
+            class_names=data.class_names,
+            pixel_max=data.pixel_max,
+        ),
+        n_wrong=wrong.total,
+        n_validation=len(data.y_validation),
+        weights=charts.png(charts.weight_grid(weights, data.image_shape, most=MOST_UNITS)),
+        weights_text=charts.describe_weights(weights, most=MOST_UNITS),
+    )
+
+
+def store_folder() -> Path:
+    """Return where the store is, for messages."""
+    return default_path().resolve()

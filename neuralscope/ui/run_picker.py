@@ -1,0 +1,62 @@
+"""Which run is shown: the one in the address, else a live one, else none."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from neuralscope.errors import StoreError
+from neuralscope.runs import Run
+from neuralscope.ui import address, resources
+
+MOST_SHOWN = 100
+KEY = "shown_run"
+
+
+def pick() -> Run | None:
+    """Return the run that this session looks at; an address of a run that is gone is told."""
+    store = resources.store()
+    state = st.session_state
+    if "run_seen" not in state:
+        state["run_seen"] = address.read_run() or _live_run()
+    run_id = state["run_seen"]
+    if run_id is None:
+        return None
+    try:
+        return store.run(run_id)
+    except StoreError as error:
+        st.warning(str(error), icon=":material/search_off:")
+        return None
+
+
+def look_at(run_id: str | None) -> None:
+    """Turn to another run, or to none; call it from a callback."""
+    st.session_state["run_seen"] = run_id
+    st.session_state.pop(KEY, None)
+
+
+def menu(current: Run | None) -> None:
+    """Let the user turn to another run of the store."""
+    runs = resources.store().runs()[:MOST_SHOWN]
+    if current is not None and current.run_id not in [run.run_id for run in runs]:
+        runs.append(current)
+    if not runs:
+        return
+    by_id = {run.run_id: run for run in runs}
+    st.session_state[KEY] = current.run_id if current else None
+    st.selectbox(
+        "Run",
+        [None, *by_id],
+        key=KEY,
+        format_func=lambda run_id: _label(by_id[run_id]) if run_id in by_id else "Set up a new run",
+        on_change=lambda: look_at(st.session_state[KEY]),
+        label_visibility="collapsed",
+    )
+
+
+def _live_run() -> str | None:
+    active = resources.store().active_runs()
+    return active[0].run_id if active else None
+
+
+def _label(run: Run) -> str:
+    return f"{run.name} · {run.status} · {run.run_id}"

@@ -1,0 +1,378 @@
+"""A run as it stands: live while it is active, calm once it has ended.
+
+Everything is read from the store, twice a second while the run is live, in a fragment of its own:
+the rest of the page is left alone, and training, in its own process, is not slowed by it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from neuralscope import charts
+from neuralscope.data import DATASETS
+from neuralscope.errors import DataError, NeuralScopeError, StoreError, WeightsError
+from neuralscope.runs import (
+    DIVERGED,
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    PAUSED,
+    QUEUED,
+    RUNNING,
+    STOPPED,
+    Epochs,
+    Run,
+    Steps,
+    Store,
+    list_snapshots,
+)
+from neuralscope.ui import resources, words
+from neuralscope.ui.config_form import RATE_STEPS
+
+REDRAW_EVERY = 0.5
+"""Seconds between two looks at a live run."""
+
+MOST_BINS = 250
+MARKED_EVENTS = ("paused", "resumed", "learning_rate")
+
+BADGES: dict[str, tuple[str, Any, str]] = {
+    QUEUED: ("Queued", "gray", ":material/hourglass_empty:"),
+    RUNNING: ("Running", "blue", ":material/directions_run:"),
+    PAUSED: ("Paused", "orange", ":material/pause:"),
+    FINISHED: ("Finished", "green", ":material/check:"),
+    STOPPED: ("Stopped", "gray", ":material/stop:"),
+    DIVERGED: ("Diverged", "red", ":material/trending_up:"),
+    FAILED: ("Failed", "red", ":material/error:"),
+    INTERRUPTED: ("Interrupted", "orange", ":material/power_off:"),
+}
+
+
+def show(run: Run) -> None:
+    """Draw a run; go on drawing while it is active."""
+    if run.is_active:
+        _live(run.run_id)
+    else:
+        _still(run.run_id)
+
+
+@st.fragment(run_every=REDRAW_EVERY)
+def _live(run_id: str) -> None:
+    run = _read(run_id)
+    if run is None or not run.is_active:
+        st.rerun()  # it has ended, or is gone: the page decides what to show
+    else:
+        _draw(run)
+
+
+@st.fragment
+def _still(run_id: str) -> None:
+    run = _read(run_id)
+    if run is None or run.is_active:
+        st.rerun()
+    else:
+        _draw(run)
+
+
+def _read(run_id: str) -> Run | None:
+    try:
+        return resources.store().run(run_id)
+    except StoreError:
+        return None
+
+
+def _draw(run: Run) -> None:
+    store = resources.store()
+    epochs = store.epochs(run.run_id)
+    _headline(run)
+    if run.is_active:
+        _commands(store, run)
+    else:
+        _outcome(run)
+    _figures(run, epochs)
+    _curves(store, run, epochs)
+    _moment(store, run)
+    _facts(run)
+
+
+# Headline and commands ---------------------------------------------------------------------------
+
+
+def _headline(run: Run) -> None:
+    label, color, icon = BADGES[run.status]
+    with st.container(horizontal=True, vertical_alignment="center", key="headline"):
+        st.subheader(run.name, anchor=False, width="content")
+        st.badge(label, color=color, icon=icon)
+
+
+def _commands(store: Store, run: Run) -> None:
+    """Pause, resume, stop, and the learning rate, while they can still change something."""
+    if run.status == QUEUED:
+        place = store.place_in_queue(run.run_id)
+        st.info(
+            f"Place {place} in the queue. It starts by itself when the run before it ends or is "
+            "paused: training two at once would slow both.",
+            icon=":material/hourglass_empty:",
+        )
+    pause, stop, rate = st.columns([1, 1, 3], vertical_alignment="bottom")
+    if run.status == PAUSED:
+        pause.button(
+            "Resume",
+            icon=":material/play_arrow:",
+            type="primary",
+            width="stretch",
+            on_click=_send,
+            args=(run.run_id, "resume"),
+        )
+    else:
+        pause.button(
+            "Pause",
+            icon=":material/pause:",
+            width="stretch",
+            on_click=_send,
+            args=(run.run_id, "pause"),
+        )
+    stop.button(
+        "Stop",
+        icon=":material/stop:",
+        width="stretch",
+        on_click=_send,
+        args=(run.run_id, "stop"),
+        help="Ends the run here; what it has learned is kept and tested.",
+    )
+    key = f"live_rate_{run.run_id}"
+    now = run.learning_rate or run.config.learning_rate
+    if key not in st.session_state or st.session_state.get(f"{key}_seen") != now:
+        # Set here at first, and again when somebody else has changed it.
+        st.session_state[key] = st.session_state[f"{key}_seen"] = now
+    rate.select_slider(
+        "Learning rate now",
+        sorted({*RATE_STEPS, now, st.session_state[key]}),
+        key=key,
+        format_func=lambda value: f"{value:g}",
+        on_change=_set_rate,
+        args=(run.run_id, key),
+        help="Takes effect at the next step and leaves a mark on the curves."
+        + ("" if run.config.schedule == "constant" else " The schedule goes on multiplying it."),
+    )
+    problem = st.session_state.pop("command_problem", None)
+    if problem:
+        st.error(problem, icon=":material/error:")
+
+
+def _send(run_id: str, kind: str, value: float | None = None) -> None:
+    try:
+        resources.store().send(run_id, kind, value)
+    except NeuralScopeError as error:
+        st.session_state["command_problem"] = str(error)
+
+
+def _set_rate(run_id: str, key: str) -> None:
+    _send(run_id, "learning_rate", st.session_state[key])
+
+
+def _outcome(run: Run) -> None:
+    """Say in a sentence how it ended."""
+    n_test = DATASETS[run.config.dataset].n_test
+    best = ""
+    if run.best_epoch is not None:
+        best = (
+            f" Best on validation: {words.percent(run.best_validation_accuracy)} "
+            f"in epoch {run.best_epoch}."
+        )
+    if run.test_accuracy is not None:
+        n_wrong = round((1 - run.test_accuracy) * n_test)
+        ending = "" if run.status == FINISHED else f" It was stopped in epoch {run.epoch + 1}."
+        st.success(
+            f"It reads **{words.percent(run.test_accuracy)}** of the {n_test:,} test digits, which "
+            f"it had never seen; {n_wrong:,} it gets wrong.{best}{ending}",
+            icon=":material/flag:",
+        )
+    elif run.status == DIVERGED:
+        st.error(f"{run.message}{best}", icon=":material/trending_up:")
+    elif run.status == FAILED:
+        st.error(run.message, icon=":material/error:")
+    else:
+        ended = run.message or "It was stopped before it had begun."
+        kept = " What it had learned is kept." if run.epoch else ""
+        st.warning(f"{ended}{kept}{best}", icon=":material/power_off:")
+
+
+# Figures -----------------------------------------------------------------------------------------
+
+
+def _figures(run: Run, epochs: Epochs) -> None:
+    done = f"{run.epoch:,} of {run.config.epochs:,}"
+    validation = epochs.validation_accuracy[-1] if len(epochs.epoch) else None
+    before = epochs.validation_accuracy[-2] if len(epochs.epoch) > 1 else None
+    change = None
+    if validation is not None and before is not None:
+        change = f"{100 * (validation - before):+.2f} points"
+    best = f"epoch {run.best_epoch}" if run.best_epoch is not None else None
+    left = run.seconds_left if run.is_active else None
+
+    row = st.columns(6)
+    row[0].metric("Epoch", done)
+    row[1].metric(
+        "Validation accuracy",
+        words.percent(validation),
+        delta=change,
+        help="Share of the validation digits it reads right; it never learns from these.",
+    )
+    row[2].metric(
+        "Best so far" if run.is_active else "Best",
+        words.percent(run.best_validation_accuracy),
+        delta=best,
+        delta_color="off",
+        delta_arrow="off",
+    )
+    row[3].metric(
+        "Throughput",
+        f"{run.samples_per_second:,.0f}/s" if run.samples_per_second else "–",
+        help="Training digits learned per second, measuring and saving included.",
+    )
+    row[4].metric("Elapsed", words.duration(run.seconds) if run.seconds else "–")
+    row[5].metric("Time left", words.duration(left) if left is not None else "–")
+    share = run.step / run.total_steps if run.total_steps else 0.0
+    if run.is_active:
+        st.progress(min(share, 1.0))
+
+
+# Curves ------------------------------------------------------------------------------------------
+
+
+def _curves(store: Store, run: Run, epochs: Epochs) -> None:
+    st.subheader("How it learns", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="curve_options"):
+        x_axis = st.segmented_control(
+            "Over",
+            ["epoch", "step", "time"],
+            default="epoch",
+            required=True,
+            key="curves_over",
+            format_func=str.capitalize,
+        )
+        log = st.toggle("Log scale", key="curves_log")
+        smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="curves_smoothing", width=240)
+    if not len(epochs.epoch):
+        st.caption("The first point comes as soon as the data is loaded.")
+        return
+
+    steps = store.steps(run.run_id)
+    marks = [
+        (_along(x_axis, event.step, event.seconds, run.steps_per_epoch), event.text)
+        for event in store.events(run.run_id)
+        if event.kind in MARKED_EVENTS
+    ]
+    batches = charts.thin(_steps_along(x_axis, steps, run.steps_per_epoch), steps.loss, MOST_BINS)
+    left, right = st.columns(2)
+    for place, quantity in ((left, "loss"), (right, "accuracy")):
+        points = charts.EpochPoints(
+            epochs.epoch,
+            epochs.seconds,
+            epochs.step,
+            getattr(epochs, f"train_{quantity}"),
+            getattr(epochs, f"validation_{quantity}"),
+        )
+        figure = charts.learning_curves(
+            points,
+            batches=batches if quantity == "loss" else None,
+            marks=marks,
+            quantity=quantity,  # type: ignore[arg-type]
+            x_axis=x_axis,  # type: ignore[arg-type]
+            log=log,
+            smoothing=smoothing,
+        )
+        with place:
+            st.vega_lite_chart(
+                spec=figure.spec,
+                key=f"curves_{quantity}",
+                alt=f"{quantity.capitalize()} of the run, live" if run.is_active else figure.text,
+                width="stretch",
+            )
+    st.caption(
+        "Loss is how surprised the network is by the right answer; accuracy is how often it is "
+        "right. When training goes on improving and validation does not, it has begun to learn "
+        "the training digits by heart."
+    )
+
+
+def _along(x_axis: str, step: int, seconds: float, steps_per_epoch: int) -> float:
+    return {"epoch": step / max(steps_per_epoch, 1), "step": step, "time": seconds}[x_axis]
+
+
+def _steps_along(x_axis: str, steps: Steps, steps_per_epoch: int) -> np.ndarray[Any, Any]:
+    return {
+        "epoch": steps.step / max(steps_per_epoch, 1),
+        "step": steps.step,
+        "time": steps.seconds,
+    }[x_axis]
+
+
+# The network as it is now ------------------------------------------------------------------------
+
+
+def _moment(store: Store, run: Run) -> None:
+    """The matrix, the weights and the mistakes of the newest snapshot."""
+    snapshots = list_snapshots(store, run.run_id)
+    if not snapshots:
+        return
+    newest = max(snapshots, key=lambda info: (info.step, info.written))
+    try:
+        moment = resources.moment(run, newest)
+    except (WeightsError, DataError) as error:
+        if not run.is_active:  # while it is live, the next look will find a newer one
+            st.warning(str(error), icon=":material/error:")
+        return
+    live = run.is_active
+    matrix, weights = st.columns(2)
+    with matrix:
+        st.subheader("What it takes for what", anchor=False)
+        st.vega_lite_chart(
+            spec=moment.confusion.spec,
+            key="confusion",
+            alt="Confusion matrix on the validation digits, live"
+            if live
+            else moment.confusion.text,
+        )
+        st.caption(
+            f"The {moment.n_validation:,} validation digits: each row a true digit, each column an "
+            "answer. Right answers lie on the diagonal."
+        )
+    with weights:
+        st.subheader("What the first layer looks for", anchor=False)
+        st.image(moment.weights, width="stretch", alt=moment.weights_text)
+        st.caption(
+            "One picture for each unit: ink where it is red excites the unit, ink where it is "
+            "blue quiets it."
+        )
+    st.subheader("What it gets wrong right now" if live else "What it gets wrong", anchor=False)
+    if moment.n_wrong:
+        st.caption(
+            f"{moment.n_wrong:,} of {moment.n_validation:,} validation digits; those it is surest "
+            "of first. Each is labelled true → answered, with the confidence in the answer."
+        )
+        st.vega_lite_chart(
+            spec=moment.mistakes.spec,
+            key="mistakes",
+            alt="Validation digits read wrongly, live" if live else moment.mistakes.text,
+        )
+    else:
+        st.caption(f"Nothing: all {moment.n_validation:,} validation digits are read right.")
+
+
+def _facts(run: Run) -> None:
+    """What computed the run, for whoever wants to repeat it."""
+    with st.expander("Configuration and machine", icon=":material/receipt_long:"):
+        st.json(
+            {
+                "run_id": run.run_id,
+                "config": run.config.as_dict(),
+                "data_digest": run.data_digest,
+                "versions": run.versions,
+                "machine": run.machine,
+            },
+            expanded=True,
+        )

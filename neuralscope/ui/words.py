@@ -1,0 +1,29 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in the unit that fits it.
+
+    >>> duration(0.3134), duration(75), duration(7260)
+    ('0.31 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """Return a share as percent, or a dash where there is none.
+
+    >>> percent(0.98765), percent(None)
+    ('98.77 %', '–')
+    """
+    return "–" if share is None else f"{100 * share:.{digits}f} %"

@@ -1,0 +1,57 @@
+"""Train a network and watch it learn."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from neuralscope.errors import NeuralScopeError
+from neuralscope.runs import launch
+from neuralscope.ui import (
+    address,
+    config_form,
+    data_notice,
+    frame,
+    preview,
+    resources,
+    run_picker,
+    run_view,
+)
+
+
+def start() -> None:
+    """Start what the form says, and turn to it."""
+    config = config_form.config()
+    if config is None:
+        return
+    try:
+        run_picker.look_at(launch(resources.store(), config))
+    except NeuralScopeError as error:
+        st.session_state["start_problem"] = str(error)
+
+
+with frame.page("Train", "A network in plain NumPy learns to read digits, before your eyes."):
+    data_notice.before_form()
+    config = config_form.show()
+    run = run_picker.pick()
+    address.write(config, run.run_id if run else None)
+
+    ready = config is not None and data_notice.show(config.dataset)
+    with st.container(horizontal=True, vertical_alignment="center", key="start"):
+        st.button(
+            "Start training",
+            icon=":material/play_arrow:",
+            type="secondary" if run and run.is_active else "primary",
+            disabled=not ready,
+            on_click=start,
+            help="Trains what the sidebar says, as a new run.",
+        )
+        run_picker.menu(run)
+    if problem := st.session_state.pop("start_problem", None):
+        st.error(problem, icon=":material/error:")
+
+    if run is not None:
+        run_view.show(run)
+    elif config is not None:
+        preview.show(config)
+    if config is not None:
+        config_form.remember(config)
