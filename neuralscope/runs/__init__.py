@@ -7,6 +7,7 @@ database    the SQLite file
 store       runs, curves, events, commands
 snapshots   the network as it was at an epoch
 machine     what computed a run
+threads     how many cores its matrix products use
 trainer     the process in which a run is computed
 launcher    starting it from the dashboard
 estimate    how long will an epoch take

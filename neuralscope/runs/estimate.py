@@ -12,6 +12,7 @@ from neuralscope.engine import StepEnd
 from neuralscope.engine.batches import count_batches
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.experiment import prepare
+from neuralscope.runs.threads import blas_threads, limited_to
 
 MOST_SECONDS = 0.25
 
@@ -34,8 +35,8 @@ def measure_epoch(
 ) -> Estimate:
     """Train a throw-away network of this configuration for a moment, and count.
 
-    The pixels are made up, which changes nothing about the time; at least three steps are taken
-    after the first, and no more than fit into a quarter of a second.
+    The pixels are made up, which changes nothing about the time. Steps are taken for a quarter of
+    a second, or to the end of the epoch if that is shorter.
 
     Args:
         config: The configuration.
@@ -48,13 +49,14 @@ def measure_epoch(
     dataset = _made_up(config.dataset, n_made_up, image_shape, n_classes)
     training = prepare(replace(config, learning_rate=1e-5), dataset)
     times = []
-    began = time.perf_counter()
-    for record in training.records():
-        if not isinstance(record, StepEnd):
-            break
-        times.append(time.perf_counter())
-        if len(times) >= 4 and times[-1] - began > MOST_SECONDS:
-            break
+    with limited_to(blas_threads(config, dataset.n_features, dataset.n_classes)):
+        began = time.perf_counter()
+        for record in training.records():
+            if not isinstance(record, StepEnd):
+                break
+            times.append(time.perf_counter())
+            if times[-1] - began > MOST_SECONDS:
+                break
     # The first step warms caches up; the median is not impressed by one interruption.
     steps = np.diff(times) if len(times) > 1 else np.array([times[0] - began])
     return Estimate(float(np.median(steps)) * steps_per_epoch, len(steps))

@@ -111,13 +111,19 @@ class Number(Setting):
         """Return the value in its one true type, or raise ConfigError."""
         if isinstance(value, bool) or not isinstance(value, Real):
             raise ConfigError(field, value, self.allowed)
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an int beyond all floats
+            raise ConfigError(field, value, self.allowed) from None
         if not math.isfinite(number) or not self.minimum <= number <= self.maximum:
             raise ConfigError(field, value, self.allowed)
         return number
 
     def parse(self, field: str, text: str) -> float:
         """Read the value from text, or raise ConfigError."""
+        # float() reads '1_000' and Arabic digits too, as int() does.
+        if not text.isascii() or "_" in text:
+            raise ConfigError(field, text, self.allowed)
         try:
             number = float(text)
         except ValueError:
@@ -146,7 +152,7 @@ class Widths(Setting):
 
     def check(self, field: str, value: Any) -> tuple[int, ...]:
         """Return the value in its one true type, or raise ConfigError."""
-        if isinstance(value, str) or not isinstance(value, Sequence):
+        if isinstance(value, str | bytes) or not isinstance(value, Sequence):
             raise ConfigError(field, value, self.allowed)
         for units in value:
             if (

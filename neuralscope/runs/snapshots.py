@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,8 +136,21 @@ def _read(path: Path, names: tuple[str, ...] | None) -> dict[str, npt.NDArray[An
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in names or archive.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise WeightsError(f"Snapshot {path} is gone or damaged.") from error
+
+
+_DAMAGED = (
+    OSError,
+    ValueError,
+    TypeError,  # an .npy file by the name of an .npz
+    LookupError,
+    EOFError,
+    RuntimeError,  # zipfile: encrypted, or packed in a way it does not know
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What reading a damaged archive can raise."""
 
 
 def _path(store: Store, run_id: str, name: str) -> Path:
@@ -183,18 +197,22 @@ class SnapshotKeeper:
                 self._remove(_epoch_name(former))
 
     def keep_latest(self, training: Training, seconds: float) -> None:
-        """Overwrite `latest`."""
+        """Overwrite `latest`. Bring the training's answers up to date first."""
         self._write(LATEST, training, seconds)
 
     def keep_last(self, training: Training, seconds: float) -> None:
         """Keep the end of the run: as its epoch if that is complete, else as `latest`."""
         name = _epoch_name(training.epoch) if training.at_epoch_end else LATEST
         if self._written_steps.get(name) != training.step:
+            for _ in training.answer():  # the last ones may be of many steps ago
+                pass
             self._write(name, training, seconds)
         if name != LATEST:
             self._remove(LATEST)
 
     def _write(self, name: str, training: Training, seconds: float) -> None:
+        if not np.isfinite(training.network.parameters).all():
+            return  # about to diverge, which the next step will tell: keep what was before
         began = time.perf_counter()
         answers = training.validation_probabilities
         arrays = {

@@ -224,6 +224,8 @@ class Store:
     def create(self, config: RunConfig, name: str = "") -> str:
         """Add a queued run and return its id."""
         now = time.time()
+        # What a terminal passes on need not be text.
+        name = name.encode(errors="replace").decode()
         while True:
             run_id = time.strftime("%Y%m%d-%H%M%S-", time.localtime(now)) + secrets.token_hex(2)
             with self._database.writing() as db:
@@ -250,10 +252,11 @@ class Store:
         Raises:
             RunNotFound: There is none with this id.
         """
+        self.folder(run_id)  # what cannot be an id is not looked up
         with self._database.reading() as db:
             row = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
         if row is None:
-            raise RunNotFound(f"There is no run {_shortened(run_id)} in the store {self.path}.")
+            raise self._not_found(run_id)
         return _run_from(row)
 
     def runs(self) -> list[Run]:
@@ -280,8 +283,11 @@ class Store:
             RunNotFound: The id has not the form of one, and so must not become a path.
         """
         if not _RUN_ID.fullmatch(run_id):
-            raise RunNotFound(f"There is no run {_shortened(run_id)} in the store {self.path}.")
+            raise self._not_found(run_id)
         return self.path / run_id
+
+    def _not_found(self, run_id: str) -> RunNotFound:
+        return RunNotFound(f"There is no run {_shortened(run_id)} in the store {self.path}.")
 
     def delete(self, run_id: str) -> None:
         """Remove a run that is not active, with all that belongs to it.
@@ -377,12 +383,22 @@ class Store:
     # For the trainer -----------------------------------------------------------------------------
 
     def adopt(self, run_id: str, trainer: str) -> None:
-        """Make `trainer` the one process that may write this run."""
+        """Make `trainer` the one process that may write this run.
+
+        Commands that a former trainer did not live to take are void; those sent to a new run while
+        its first trainer was starting are not.
+        """
+        now = time.time()
         with self._database.writing() as db:
+            db.execute(
+                "UPDATE commands SET handled = ? WHERE run_id = ? AND handled IS NULL "
+                "AND (SELECT trainer FROM runs WHERE runs.run_id = commands.run_id) != ''",
+                (now, run_id),
+            )
             db.execute(
                 "UPDATE runs SET trainer = ?, status = ?, heartbeat = ?, message = '' "
                 "WHERE run_id = ?",
-                (trainer, QUEUED, time.time(), run_id),
+                (trainer, QUEUED, now, run_id),
             )
 
     def enqueue(self, run_id: str) -> None:
@@ -407,14 +423,21 @@ class Store:
             )
             return True
 
-    def beat(self, run_id: str, trainer: str) -> bool:
-        """Give a sign of life; return False if the run has been deleted or taken over."""
+    def beat(self, run_id: str, trainer: str) -> None:
+        """Give a sign of life, unless the run has been deleted or taken over."""
         with self._database.writing() as db:
-            updated = db.execute(
+            db.execute(
                 "UPDATE runs SET heartbeat = ? WHERE run_id = ? AND trainer = ?",
                 (time.time(), run_id, trainer),
             )
-        return updated.rowcount == 1
+
+    def is_trained_by(self, run_id: str, trainer: str) -> bool:
+        """Return whether the run is still there and nobody else has taken it over."""
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT 1 FROM runs WHERE run_id = ? AND trainer = ?", (run_id, trainer)
+            ).fetchone()
+        return row is not None
 
     def has_commands(self, run_id: str) -> bool:
         """Return whether there are commands that nobody has taken yet."""
@@ -456,7 +479,7 @@ class Store:
     def record(
         self,
         run_id: str,
-        progress: Progress,
+        progress: Progress | None,
         blocks: Sequence[StepBlock] = (),
         epochs: Sequence[tuple[EpochEnd, float]] = (),
         events: Sequence[Event] = (),
@@ -465,17 +488,18 @@ class Store:
 
         Args:
             run_id: The run.
-            progress: Where it stands now.
+            progress: Where it stands now; None before its training is ready.
             blocks: Step losses since the last time.
             epochs: Measured epochs since the last time, each with its seconds of training.
             events: What happened since the last time.
         """
         with self._database.writing() as db:
-            db.execute(
-                "UPDATE runs SET epoch = ?, step = ?, seconds = ?, samples_per_second = ?, "
-                "learning_rate = ? WHERE run_id = ?",
-                (*progress, run_id),
-            )
+            if progress is not None:
+                db.execute(
+                    "UPDATE runs SET epoch = ?, step = ?, seconds = ?, samples_per_second = ?, "
+                    "learning_rate = ? WHERE run_id = ?",
+                    (*progress, run_id),
+                )
             db.executemany(
                 "INSERT OR REPLACE INTO step_blocks VALUES (?, ?, ?, ?, ?)",
                 [
@@ -572,12 +596,13 @@ def _run_from(row: sqlite3.Row) -> Run:
     try:
         config = RunConfig.from_dict(json.loads(values["config"]))
         versions, machine = json.loads(values["versions"]), json.loads(values["machine"])
-    except (ConfigError, ValueError, TypeError) as error:
+        silence = time.time() - values["heartbeat"]
+    except (ConfigError, ValueError, TypeError, LookupError) as error:
         raise StoreError(
             f"Run {_shortened(values['run_id'])} has a row that cannot be read: {error}"
         ) from error
     status, message = values["status"], values["message"]
-    if status in ACTIVE and time.time() - values["heartbeat"] > HEARTBEAT_LOST:
+    if status in ACTIVE and silence > HEARTBEAT_LOST:
         status, message = INTERRUPTED, "Its trainer ended without a word."
     unseen = (
         "config",

@@ -10,7 +10,7 @@ whose owner is gone, or that is told to by SIGTERM, SIGHUP or Ctrl-C, saves a sn
 interrupted. `python -m neuralscope.runs.trainer` is how the dashboard starts one; the command line
 runs the same class in its own process.
 
-It imports NumPy and the standard library only, and so it is learning at once.
+It imports NumPy, threadpoolctl and the standard library only, and so it is learning at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from types import FrameType
 
 import numpy as np
 
-from neuralscope.data import load_dataset
+from neuralscope.data import Dataset, load_dataset
 from neuralscope.engine import Diverged, EpochEnd, Network, Record, StepEnd, Training, score
 from neuralscope.errors import NeuralScopeError, StoreError
 from neuralscope.runs.experiment import examples, prepare
@@ -53,6 +53,7 @@ from neuralscope.runs.store import (
     StepBlock,
     Store,
 )
+from neuralscope.runs.threads import blas_threads, limited_to
 
 POLL_EVERY = 0.05
 """Seconds between two looks at the commands."""
@@ -74,6 +75,10 @@ class _Ended(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
+
+
+class _Disowned(StoreError):
+    """The run was deleted or taken over: it is not ours to close any more."""
 
 
 class Trainer:
@@ -110,14 +115,15 @@ class Trainer:
         self._on_wait = on_wait
         self._token = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._signal = ""  # name of the signal that told it to end
-        self._disowned = False  # the run was deleted, or another trainer has taken over
         self._over = threading.Event()
 
         self._status = QUEUED
         self._training: Training | None = None
         self._keeper: SnapshotKeeper | None = None
         self._began = time.perf_counter()
-        self._waited = 0.0  # seconds in the queue and in pauses
+        self._waited = 0.0  # seconds in the queue and in pauses that are over
+        self._waiting_since: float | None = None
+        self._early: list[Command] = []  # for a training that is not there yet
         self._n_examples = 0
         self._pace: deque[tuple[float, int]] = deque(maxlen=10)  # (clock, examples) at flushes
 
@@ -148,8 +154,12 @@ class Trainer:
         """Whatever goes wrong ends up in the store, in words."""
         try:
             self._compute()
-        except _Ended as end:
+        except _Ended as end:  # before there was anything to train
+            self._tell(end.status, end.message or end.status)
+            self._flush()
             self._close(end.status, end.message)
+        except _Disowned:
+            raise
         except NeuralScopeError as error:
             self._close(FAILED, str(error))
         except MemoryError:
@@ -160,7 +170,13 @@ class Trainer:
 
     def _compute(self) -> None:
         self._obey()
-        dataset = load_dataset(self._config.dataset)
+        # A fetch may take minutes: mail is read meanwhile.
+        dataset = load_dataset(self._config.dataset, on_progress=lambda _: self._obey())
+        n_threads = blas_threads(self._config, dataset.n_features, dataset.n_classes)
+        with limited_to(n_threads):
+            self._compute_on(dataset, n_threads)
+
+    def _compute_on(self, dataset: Dataset, n_threads: int) -> None:
         training = prepare(self._config, dataset)
         self.network = training.network
         self._training = training
@@ -169,12 +185,14 @@ class Trainer:
             self._run_id,
             data_digest=dataset.digest,
             versions=versions(),
-            machine=machine(),
+            machine={**machine(), "blas_threads": n_threads},
             steps_per_epoch=training.n_batches,
         )
         self._began, self._waited = time.perf_counter(), 0.0
         self._pace.append((0.0, 0))
         self._tell("started", "started")
+        for command in self._early:
+            self._carry_out(command)
         status, message = FINISHED, ""
         try:
             self._follow(training, self._keeper)
@@ -194,7 +212,8 @@ class Trainer:
 
     def _follow(self, training: Training, keeper: SnapshotKeeper) -> None:
         """Follow the training to its end; raises _Ended if somebody ends it before."""
-        polled = flushed = kept = 0.0
+        polled = flushed = 0.0
+        kept = time.perf_counter()
         for record in self._all_records(training):
             now = time.perf_counter()
             if isinstance(record, StepEnd):
@@ -206,6 +225,8 @@ class Trainer:
                 self._epochs.append((record, self._clock()))
                 keeper.keep_epoch(training, record.validation_accuracy, self._clock())
             self._on_record(record)
+            if isinstance(record, Diverged):
+                return
 
             if self._signal or now - polled > POLL_EVERY:
                 polled = now
@@ -225,12 +246,13 @@ class Trainer:
 
     def _clock(self) -> float:
         """Seconds of work so far, waiting and pauses left out."""
-        return time.perf_counter() - self._began - self._waited
+        now = time.perf_counter() if self._waiting_since is None else self._waiting_since
+        return now - self._began - self._waited
 
     def _keep_latest(self, training: Training, keeper: SnapshotKeeper) -> None:
         """Write `latest` with fresh answers, unless there is mail: that comes first."""
         began = time.perf_counter()
-        if not training.at_epoch_end:
+        if not training.at_epoch_end or training.step == 0:
             for _ in training.answer():
                 if self._store.has_commands(self._run_id):
                     return
@@ -241,8 +263,6 @@ class Trainer:
 
     def _obey(self) -> None:
         """Do what has been asked; come back when running. Raises _Ended to end the run."""
-        began = time.perf_counter()
-        waited = False
         while True:
             self._check_wanted()
             for command in self._store.take_commands(self._run_id):
@@ -253,10 +273,12 @@ class Trainer:
                 break
             if self._status == QUEUED:
                 self._on_wait(self._store.place_in_queue(self._run_id))
-            waited = True
+            if self._waiting_since is None:
+                self._waiting_since = time.perf_counter()
             time.sleep(POLL_EVERY)
-        if waited:
-            self._waited += time.perf_counter() - began
+        if self._waiting_since is not None:
+            self._waited += time.perf_counter() - self._waiting_since
+            self._waiting_since = None
 
     def _carry_out(self, command: Command) -> None:
         if command.kind == "stop":
@@ -273,6 +295,8 @@ class Trainer:
             self._flush()
             self._store.enqueue(self._run_id)
             self._status = QUEUED
+        elif command.kind == "learning_rate" and self._training is None:
+            self._early.append(command)
         elif command.kind == "learning_rate" and command.value is not None and self._training:
             before, self._training.learning_rate = self._training.learning_rate, command.value
             self._tell("learning_rate", f"learning rate {before:g} \u2192 {command.value:g}")
@@ -283,14 +307,14 @@ class Trainer:
             raise _Ended(INTERRUPTED, f"Interrupted by {self._signal}.")
         if self._owner is not None and os.getppid() != self._owner:
             raise _Ended(INTERRUPTED, "The dashboard that started it was closed.")
-        if self._disowned:
-            raise StoreError(f"Run {self._run_id} was deleted or is trained by another process.")
+        if not self._store.is_trained_by(self._run_id, self._token):
+            raise _Disowned(f"Run {self._run_id} was deleted or is trained by another process.")
 
     def _beat(self) -> None:
         """In a thread of its own: sign of life, however long a step takes."""
         while not self._over.wait(HEARTBEAT_EVERY):
             try:
-                self._disowned = not self._store.beat(self._run_id, self._token)
+                self._store.beat(self._run_id, self._token)
             except StoreError:
                 continue  # the next one may get through; the main thread will meet the reason
 
@@ -324,6 +348,8 @@ class Trainer:
         """Write down all that came out since the last time."""
         training, clock = self._training, self._clock()
         if training is None:
+            self._store.record(self._run_id, None, events=self._events)
+            self._events = []
             return
         blocks = []
         if self._losses:

@@ -1,11 +1,12 @@
 """The sidebar in which a run is set up: one control for each field of `RunConfig`.
 
-The controls live in the session state under `form_<field>`; the address fills them when a page is
-opened, and follows them afterwards. What is not allowed is said next to its control.
+The address fills the controls when a page is opened, and follows them afterwards. What is not
+allowed is said next to its control.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -28,6 +29,8 @@ RATE_STEPS = tuple(
 )
 L2_STEPS = (0.0, *(float(f"{d}e{p}") for p in range(-6, 0) for d in (1, 2, 5)), 1.0)
 BATCH_STEPS = tuple(2**power for power in range(11))
+
+_DEFAULT_LAYER = {"units": 128, "activation": "relu"}
 
 TITLES = {
     "sgd": "SGD",
@@ -57,7 +60,7 @@ def title(name: str) -> str:
 
 def show() -> RunConfig | None:
     """Draw the form and return the configuration it makes, or None while it makes none."""
-    _fill_once()
+    _prepare()
     with st.sidebar:
         _choice("dataset")
 
@@ -99,50 +102,60 @@ def config() -> RunConfig | None:
         return None
 
 
+def set_out_from(given: RunConfig) -> None:
+    """Fill the form anew; the controls then start from this configuration."""
+    state = st.session_state
+    state["form_initial"] = state["form_config"] = given
+    # Controls with new keys are new controls: nothing of the old ones lingers in the browser.
+    state["form_generation"] = state.get("form_generation", -1) + 1
+
+
 def select_dataset(name: str) -> None:
-    """Choose a data set in the form; call it before the form is drawn."""
-    st.session_state["form_dataset"] = name
+    """Choose a data set in the form and leave the rest; call it before the form is drawn."""
+    now: RunConfig = st.session_state["form_config"]
+    set_out_from(dataclasses.replace(now, dataset=name))
 
 
 # State -------------------------------------------------------------------------------------------
 
 
-def _fill_once() -> None:
-    """Fill the controls from the address, or with what they were before another page was seen."""
+def _prepare() -> None:
+    """Read the address at first; go on from what was remembered when the page is opened again."""
     state = st.session_state
     if "form_config" not in state:
         given, problems = address.read_config()
-        state["form_config"] = given
+        set_out_from(given)
         state["form_problems"] = {problem.field: str(problem) for problem in problems}
-    if "form_dataset" not in state:
-        _fill(state["form_config"])
+    elif _key("dataset") not in state:
+        set_out_from(state["form_config"])
 
 
-def _fill(given: RunConfig) -> None:
-    state = st.session_state
-    for name in SETTINGS:
-        if name not in ("hidden", "activation"):
-            state[f"form_{name}"] = getattr(given, name)
-    state["form_layers"] = len(given.hidden)
-    for i in range(MOST_LAYERS):
-        # Layers that are not shown wait with the values of the last one.
-        state[f"form_units_{i}"] = (given.hidden or (128,))[min(i, len(given.hidden) - 1)]
-        state[f"form_activation_{i}"] = (given.activations or ("relu",))[
-            min(i, len(given.hidden) - 1)
-        ]
+def _key(name: str) -> str:
+    return f"form{st.session_state['form_generation']}_{name}"
+
+
+def _value(name: str) -> Any:
+    """Return what a control says, or what it will start from where it is not shown."""
+    return st.session_state.get(_key(name), _initial(name))
+
+
+def _initial(name: str) -> Any:
+    given: RunConfig = st.session_state["form_initial"]
+    part, _, number = name.partition(" ")
+    if part == "layers":
+        return len(given.hidden)
+    if part in ("units", "activation"):
+        # A layer that is added starts as a copy of the last one.
+        values = {"units": given.hidden, "activation": given.activations}[part]
+        return values[min(int(number), len(values) - 1)] if values else _DEFAULT_LAYER[part]
+    return getattr(given, name)
 
 
 def _values() -> dict[str, Any]:
-    """Return the fields as the controls have them; what is hidden keeps its value."""
-    state = st.session_state
-    values = {
-        name: state.get(f"form_{name}", getattr(state["form_config"], name))
-        for name in SETTINGS
-        if name not in ("hidden", "activation")
-    }
-    layers = range(state["form_layers"])
-    values["hidden"] = tuple(state[f"form_units_{i}"] for i in layers)
-    values["activation"] = tuple(state[f"form_activation_{i}"] for i in layers) or "relu"
+    values = {name: _value(name) for name in SETTINGS if name not in ("hidden", "activation")}
+    layers = range(_value("layers"))
+    values["hidden"] = tuple(_value(f"units {i}") for i in layers)
+    values["activation"] = tuple(_value(f"activation {i}") for i in layers) or "relu"
     return values
 
 
@@ -181,34 +194,47 @@ def _common(name: str) -> dict[str, Any]:
     return {
         "label": setting.label,
         "help": setting.help,
-        "key": f"form_{name}",
+        "key": _key(name),
         "on_change": _forget_problem(name),
     }
 
 
 def _choice(name: str) -> None:
     setting = cast(Choice, SETTINGS[name])
-    st.selectbox(options=setting.names, format_func=title, **_common(name))
+    index = setting.names.index(_initial(name))
+    st.selectbox(options=setting.names, index=index, format_func=title, **_common(name))
     _problem(name)
 
 
 def _steps(name: str, steps: tuple[float, ...]) -> None:
     """A slider over round values; one from the address that is none of them joins in."""
-    value = st.session_state[f"form_{name}"]
+    value = _initial(name)
     options = sorted({*steps, value})
-    st.select_slider(options=options, format_func=lambda v: f"{v:g}", **_common(name))
+    st.select_slider(options=options, value=value, format_func=lambda v: f"{v:g}", **_common(name))
     _problem(name)
 
 
 def _slider(name: str, step: float) -> None:
     setting = cast(Number, SETTINGS[name])
-    st.slider(min_value=setting.minimum, max_value=setting.maximum, step=step, **_common(name))
+    st.slider(
+        min_value=setting.minimum,
+        max_value=setting.maximum,
+        value=_initial(name),
+        step=step,
+        **_common(name),
+    )
     _problem(name)
 
 
 def _number(name: str) -> None:
     setting = cast(Whole, SETTINGS[name])
-    st.number_input(min_value=setting.minimum, max_value=setting.maximum, step=1, **_common(name))
+    st.number_input(
+        min_value=setting.minimum,
+        max_value=setting.maximum,
+        value=_initial(name),
+        step=1,
+        **_common(name),
+    )
     _problem(name)
 
 
@@ -218,26 +244,29 @@ def _hidden_layers() -> None:
         setting.label,
         0,
         MOST_LAYERS,
-        key="form_layers",
+        _initial("layers"),
+        key=_key("layers"),
         help=setting.help,
         on_change=_forget_problem("hidden"),
     )
     _problem("hidden")
     activation = cast(ChoicePerLayer, SETTINGS["activation"])
-    for i in range(st.session_state["form_layers"]):
+    for i in range(_value("layers")):
         units, bend = st.columns([3, 2], gap="small", vertical_alignment="bottom")
         units.slider(
             f"Units in layer {i + 1}",
             1,
             MOST_UNITS,
-            key=f"form_units_{i}",
+            _initial(f"units {i}"),
+            key=_key(f"units {i}"),
             on_change=_forget_problem("hidden"),
         )
         bend.selectbox(
             f"Activation of layer {i + 1}",
             activation.names,
+            index=activation.names.index(_initial(f"activation {i}")),
             format_func=title,
-            key=f"form_activation_{i}",
+            key=_key(f"activation {i}"),
             help=activation.help,
             label_visibility="collapsed",
             on_change=_forget_problem("activation"),

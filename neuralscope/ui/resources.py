@@ -184,6 +184,7 @@ def _moment(store_path: str, run_id: str, config: RunConfig, info: SnapshotInfo)
             image_shape=data.image_shape,
             class_names=data.class_names,
             pixel_max=data.pixel_max,
+            columns=9,
         ),
         n_wrong=wrong.total,
         n_validation=len(data.y_validation),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
 from neuralscope.errors import StoreError
@@ -59,4 +61,5 @@ def _live_run() -> str | None:
 
 
 def _label(run: Run) -> str:
-    return f"{run.name} · {run.status} · {run.run_id}"
+    when = time.strftime("%d %b %H:%M:%S", time.localtime(run.created))
+    return f"{run.name} · {when}"

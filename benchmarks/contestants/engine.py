@@ -1,0 +1,71 @@
+"""NeuralScope's engine as it is shipped: `uint8` pixels, a record for every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from benchmarks.contestants import Epoch
+from benchmarks.pictures import Pictures
+from benchmarks.rows import Row
+from neuralscope.engine import (
+    OPTIMIZERS,
+    EpochEnd,
+    Examples,
+    Network,
+    Record,
+    Schedule,
+    Training,
+)
+
+N_VALIDATION = 5_000
+WITHOUT_END = 10_000
+
+
+def prepare(row: Row, pictures: Pictures) -> Epoch:
+    """Return a function that takes the steps of an epoch and passes over its evaluation."""
+
+    def epoch() -> None:
+        training = new_training(row, pictures)
+        for _ in islice(training.records(), training.n_batches):
+            pass
+
+    return epoch
+
+
+def prepare_evaluated(row: Row, pictures: Pictures) -> Epoch:
+    """Return a function that takes an epoch's steps and measures 5,000 + 5,000 examples."""
+    records = new_training(row, pictures).records()
+
+    def epoch() -> None:
+        until_epoch_end(records)
+
+    return epoch
+
+
+def new_training(row: Row, pictures: Pictures) -> Training:
+    """Return the training that a row describes, ready for its first step."""
+    examples = Examples(pictures.pixels, pictures.labels, 1 / 255)
+    network = Network(row.sizes, rng=np.random.default_rng(0))
+    settings = {"momentum": row.momentum} if row.optimizer == "momentum" else {}
+    return Training(
+        network,
+        OPTIMIZERS[row.optimizer](network.parameters, **settings),
+        Schedule("constant", steps_per_epoch=1, epochs=WITHOUT_END),
+        examples,
+        examples.first(N_VALIDATION),
+        learning_rate=row.learning_rate,
+        batch_size=row.batch_size,
+        epochs=WITHOUT_END,
+        shuffle_rng=np.random.default_rng(1),
+        dropout_rng=np.random.default_rng(2),
+    )
+
+
+def until_epoch_end(records: Iterator[Record]) -> None:
+    """Ask for records up to the end of an epoch."""
+    for record in records:
+        if isinstance(record, EpochEnd):
+            return
