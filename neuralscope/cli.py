@@ -485,19 +485,22 @@ class _StatusLine:
             text = text[: self.width]
             with self._lock:
                 # Overwritten with blanks: any terminal can do that, without escape codes.
-                self._write("\r" + text.ljust(self._drawn) + "\b" * max(self._drawn - len(text), 0))
+                self._write(f"\r{text.ljust(self._drawn)}")
                 self._drawn = len(text)
 
     def clear(self) -> None:
         """Leave an empty line."""
-        self.show("")
+        with self._lock:
+            self._write(self._blank())
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
         with self._lock:
-            blank = "\r" + " " * self._drawn + "\r" if self._drawn else ""
-            self._write(f"{blank}{text}\n")
-            self._drawn = 0
+            self._write(f"{self._blank()}{text}\n")
+
+    def _blank(self) -> str:
+        n_characters, self._drawn = self._drawn, 0
+        return f"\r{' ' * n_characters}\r" if n_characters else ""
 
     def _write(self, text: str) -> None:
         if self._stream is None:
@@ -621,7 +624,7 @@ class _Progress:
         while len(facts) > 1 and len("  ".join(facts)) > self._line.width:
             facts.pop()
         room = self._line.width - len("  ".join(facts)) - len("  []")
-        if room >= 10:
+        if room >= 8:
             facts.insert(1, f"[{_bar(self._n_learned / self._n_in_all, min(room, 30))}]")
         return "  ".join(facts)
 
@@ -635,10 +638,10 @@ class _Progress:
         if self._loss.value is not None:
             facts.append(f"loss {self._loss.value:.4f}")
         if measured is not None:
-            facts.append(f"validation {_percent(measured.validation_accuracy)}")
+            facts.append(f"val. {_percent(measured.validation_accuracy)}")
         pace = self._pace()
         if pace:
-            facts.append(f"{pace:,.0f}/s")
+            facts.append(f"{pace:.0f}/s" if pace < 1000 else f"{pace / 1000:,.0f}k/s")
             if self._n_learned < self._n_in_all:
                 facts.append(f"{_duration((self._n_in_all - self._n_learned) / pace)} left")
         return facts
@@ -845,23 +848,23 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _print_runs(runs: Sequence[Run]) -> None:
-    rows = [("run", "status", "epoch", "best val.", "test", "when", "name")]
+    rows = [("run", "status", "epoch", "best val.", "test", "age", "name")]
     for run in runs:
-        best = _percent(run.best_validation_accuracy)
+        best = _percent(run.best_validation_accuracy).removesuffix(" %")
         rows.append(
             (
                 run.run_id,
                 run.status,
                 f"{run.epoch}/{run.config.epochs}",
                 f"{best} @{run.best_epoch}" if run.best_epoch else best,
-                _percent(run.test_accuracy),
-                _ago(run.created),
+                _percent(run.test_accuracy).removesuffix(" %"),
+                _age(run.created),
                 _one_line(run.name),
             )
         )
     # Piped into another program, names stay whole.
     width = shutil.get_terminal_size((10_000, 24)).columns
-    _print_table(rows, right=(2, 3, 4), width=width)
+    _print_table(rows, right=(2, 3, 4, 5), width=width)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -1177,15 +1180,13 @@ def _duration(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d} h"
 
 
-def _ago(moment: float) -> str:
+def _age(moment: float) -> str:
+    """Return how long ago a moment was, as short as can be."""
     seconds = max(time.time() - moment, 0)
-    if seconds < 60:
-        return "just now"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min ago"
-    if seconds < 86_400:
-        return f"{seconds // 3600:.0f} h ago"
-    return f"{seconds // 86_400:.0f} d ago"
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _date(moment: float | None) -> str:

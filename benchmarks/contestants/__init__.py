@@ -1,7 +1,7 @@
 """Who is compared: each module trains one epoch of a row, as quickly as its library fairly can.
 
-`prepare(row, pictures)` sets up what is set up once and returns a function that trains one epoch;
-only that function is timed.
+`prepare(row, pictures)` sets up what is set up once and returns a function that trains one epoch
+and returns the seconds it took.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from benchmarks.pictures import Pictures
 from benchmarks.rows import Row
 
-Epoch = Callable[[], object]
+Epoch = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Contestant:
         return find_spec(self.package) is not None
 
     def prepare(self, row: Row, pictures: Pictures) -> Epoch:
-        """Import the library and return a function that trains one epoch."""
+        """Import the library and return a function that trains and times one epoch."""
         module = import_module(f"benchmarks.contestants.{self.module}")
         epoch: Epoch = getattr(module, self.function)(row, pictures)
         return epoch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,7 @@ Tree = Any  # nested lists and tuples of arrays
 
 
 def prepare(row: Row, pictures: Pictures) -> Epoch:
-    """Return a function that trains one epoch."""
+    """Return a function that trains and times one epoch."""
     x, y = jnp.asarray(pictures.scaled()), jnp.asarray(pictures.labels.astype(np.int32))
     n_full = len(y) // row.batch_size * row.batch_size
     rng = np.random.default_rng(0)
@@ -56,10 +57,12 @@ def prepare(row: Row, pictures: Pictures) -> Epoch:
     zeros = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
     state = (parameters, *zeros, jnp.zeros((), jnp.float32))
 
-    def epoch() -> None:
+    def epoch() -> float:
         nonlocal state
+        began = time.perf_counter()
         state = compiled(state, rng.permutation(len(y)).astype(np.int32))
         jax.block_until_ready(state)
+        return time.perf_counter() - began
 
     return epoch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import torch
@@ -13,7 +14,7 @@ from benchmarks.rows import Row
 
 
 def prepare(row: Row, pictures: Pictures) -> Epoch:
-    """Return a function that trains one epoch."""
+    """Return a function that trains and times one epoch."""
     torch.manual_seed(0)
     x, y = torch.from_numpy(pictures.scaled()), torch.from_numpy(pictures.labels)
     layers: list[nn.Module] = []
@@ -27,12 +28,14 @@ def prepare(row: Row, pictures: Pictures) -> Epoch:
             model.parameters(), lr=row.learning_rate, momentum=row.momentum, fused=True
         )
 
-    def epoch() -> None:
+    def epoch() -> float:
+        began = time.perf_counter()
         for indices in torch.randperm(len(y)).split(row.batch_size):
             logits = model(x.index_select(0, indices))
             loss = nn.functional.cross_entropy(logits, y.index_select(0, indices))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
+        return time.perf_counter() - began
 
     return epoch

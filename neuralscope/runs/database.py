@@ -122,7 +122,6 @@ class Database:
             raise StoreError(
                 f"The run store {folder} cannot be made: {error.strerror or error}."
             ) from error
-        self._check_header()
         with self._explained():
             self._connection = sqlite3.connect(
                 self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
@@ -133,20 +132,6 @@ class Database:
         except BaseException:
             self._connection.close()
             raise
-
-    def _check_header(self) -> None:
-        """Refuse a file that is no SQLite database before SQLite gets to write beside it."""
-        try:
-            with self.path.open("rb") as file:
-                header = file.read(16)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise StoreError(f"{self.path} cannot be read: {error.strerror or error}.") from error
-        if header and header != b"SQLite format 3\0":
-            raise StoreError(
-                f"{self.path} is not a database; move it away or choose another store."
-            )
 
     def _prepare(self) -> None:
         connection = self._connection
@@ -165,6 +150,8 @@ class Database:
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _check_owner(self) -> None:
+        # Only SQLite may look into the file: closing it after reading would take away the locks
+        # that other connections of this process hold on it (POSIX), and ruin the database.
         n_tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if n_tables == 0:
             return
@@ -226,7 +213,7 @@ _REASONS = {
     "SQLITE_READONLY": "it cannot be written",
     "SQLITE_CANTOPEN": "its database cannot be opened or written",
     "SQLITE_PERM": "it cannot be written",
-    "SQLITE_NOTADB": "its database is damaged or is not one",
+    "SQLITE_NOTADB": f"its {FILE_NAME} is not a database; move it away or choose another store",
     "SQLITE_CORRUPT": "its database is damaged",
     "SQLITE_BUSY": f"other programs kept it busy for {PATIENCE:.0f} s",
     "SQLITE_IOERR": "the disk reports an error",

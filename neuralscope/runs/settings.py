@@ -170,7 +170,10 @@ class Widths(Setting):
         parts = text.replace(",", " ").split()
         if parts in (["none"], ["0"], []):
             return ()
-        return self.check(field, tuple(_whole(part, field, self.allowed, text) for part in parts))
+        try:
+            return self.check(field, tuple(_whole(part, field, self.allowed) for part in parts))
+        except ConfigError:
+            raise ConfigError(field, text, self.allowed) from None
 
     def text(self, value: Any) -> str:
         """Write the value as text."""
@@ -208,9 +211,9 @@ class ChoicePerLayer(Setting):
         return value if isinstance(value, str) else ",".join(value)
 
 
-def _whole(text: str, field: str, allowed: str, shown: str | None = None) -> int:
+def _whole(text: str, field: str, allowed: str) -> int:
     # int() reads '1_000' and Arabic digits too; a setting is plain digits, and not thousands.
     digits = text.strip().removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
-        raise ConfigError(field, text if shown is None else shown, allowed)
+        raise ConfigError(field, text, allowed)
     return int(text)

@@ -64,11 +64,11 @@ def show() -> RunConfig | None:
     with st.sidebar:
         _choice("dataset")
 
-        st.subheader("Network", anchor=False, divider="gray")
+        st.subheader("Network", anchor=False)
         _hidden_layers()
         _choice("initializer")
 
-        st.subheader("Learning", anchor=False, divider="gray")
+        st.subheader("Learning", anchor=False)
         _choice("optimizer")
         _steps("learning_rate", RATE_STEPS)
         form = _values()
@@ -84,12 +84,12 @@ def show() -> RunConfig | None:
             _slider("decay_factor", step=0.01)
         _number("warmup_epochs")
 
-        st.subheader("Against learning by heart", anchor=False, divider="gray")
+        st.subheader("Against learning by heart", anchor=False)
         _steps("l2", L2_STEPS)
         if form["hidden"]:
             _slider("dropout", step=0.01)
 
-        st.subheader("Chance", anchor=False, divider="gray")
+        st.subheader("Chance", anchor=False)
         _number("seed")
     return config()
 

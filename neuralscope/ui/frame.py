@@ -9,15 +9,20 @@ import streamlit as st
 
 from neuralscope.errors import NeuralScopeError
 
-PAGES = {"Train": ("pages/train.py", ":material/play_circle:")}
-"""Title -> script and icon, in the order of the menu; the first is the start page."""
+# A chart of fixed size, such as a matrix, scrolls on a narrow screen instead of being cut off.
+_WIDE_CHARTS_SCROLL = (
+    "<style>[data-testid='stVegaLiteChart'] { overflow-x: auto; overflow-y: hidden; }</style>"
+)
+
+PAGES = {"Train": "pages/train.py"}
+"""Title -> script, in the order of the menu; the first is the start page."""
 
 
 def navigation() -> None:
     """Show the page that the address asks for; what `dashboard.py` does."""
+    # Without icons: Streamlit would fetch one from the internet to show it in the tab.
     pages = [
-        st.Page(script, title=title, icon=icon, default=title == "Train")
-        for title, (script, icon) in PAGES.items()
+        st.Page(script, title=title, default=title == "Train") for title, script in PAGES.items()
     ]
     st.navigation(pages).run()
 
@@ -29,6 +34,7 @@ def page(title: str, subtitle: str) -> Iterator[None]:
     A NeuralScopeError that gets here is shown as its one sentence.
     """
     st.set_page_config(page_title=f"{title} · NeuralScope", page_icon="🔬", layout="wide")
+    st.html(_WIDE_CHARTS_SCROLL)
     st.title(title, anchor=False)
     st.caption(subtitle)
     try:

@@ -29,7 +29,7 @@ from neuralscope.runs import (
 )
 
 MOST_MISTAKES = 18
-MOST_UNITS = 60
+MOST_UNITS = 96
 
 
 def store() -> Store:

@@ -11,7 +11,7 @@ from neuralscope.runs import Run
 from neuralscope.ui import address, resources
 
 MOST_SHOWN = 100
-KEY = "shown_run"
+NONE = ""
 
 
 def pick() -> Run | None:
@@ -33,7 +33,6 @@ def pick() -> Run | None:
 def look_at(run_id: str | None) -> None:
     """Turn to another run, or to none; call it from a callback."""
     st.session_state["run_seen"] = run_id
-    st.session_state.pop(KEY, None)
 
 
 def menu(current: Run | None) -> None:
@@ -44,15 +43,23 @@ def menu(current: Run | None) -> None:
     if not runs:
         return
     by_id = {run.run_id: run for run in runs}
-    st.session_state[KEY] = current.run_id if current else None
+    options = [NONE, *by_id]
+    shown = current.run_id if current else NONE
+    key = f"shown_run_{shown}"  # another run, another menu: it starts from what is shown
     st.selectbox(
         "Run",
-        [None, *by_id],
-        key=KEY,
+        options,
+        index=options.index(shown),
+        key=key,
         format_func=lambda run_id: _label(by_id[run_id]) if run_id in by_id else "Set up a new run",
-        on_change=lambda: look_at(st.session_state[KEY]),
+        on_change=_turn,
+        args=(key,),
         label_visibility="collapsed",
     )
+
+
+def _turn(key: str) -> None:
+    look_at(st.session_state[key] or None)
 
 
 def _live_run() -> str | None:

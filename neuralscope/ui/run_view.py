@@ -29,13 +29,14 @@ from neuralscope.runs import (
     Store,
     list_snapshots,
 )
-from neuralscope.ui import resources, words
+from neuralscope.ui import config_form, resources, words
 from neuralscope.ui.config_form import RATE_STEPS
 
 REDRAW_EVERY = 0.5
 """Seconds between two looks at a live run."""
 
 MOST_BINS = 250
+METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
 MARKED_EVENTS = ("paused", "resumed", "learning_rate")
 
 BADGES: dict[str, tuple[str, Any, str]] = {
@@ -142,14 +143,13 @@ def _commands(store: Store, run: Run) -> None:
         args=(run.run_id, "stop"),
         help="Ends the run here; what it has learned is kept and tested.",
     )
-    key = f"live_rate_{run.run_id}"
     now = run.learning_rate or run.config.learning_rate
-    if key not in st.session_state or st.session_state.get(f"{key}_seen") != now:
-        # Set here at first, and again when somebody else has changed it.
-        st.session_state[key] = st.session_state[f"{key}_seen"] = now
+    # Once the rate has changed, whoever did it, a new slider starts from there.
+    key = f"live_rate_{run.run_id}_{now:g}"
     rate.select_slider(
         "Learning rate now",
-        sorted({*RATE_STEPS, now, st.session_state[key]}),
+        sorted({*RATE_STEPS, now}),
+        value=now,
         key=key,
         format_func=lambda value: f"{value:g}",
         on_change=_set_rate,
@@ -213,28 +213,34 @@ def _figures(run: Run, epochs: Epochs) -> None:
     best = f"epoch {run.best_epoch}" if run.best_epoch is not None else None
     left = run.seconds_left if run.is_active else None
 
-    row = st.columns(6)
-    row[0].metric("Epoch", done)
-    row[1].metric(
-        "Validation accuracy",
-        words.percent(validation),
-        delta=change,
-        help="Share of the validation digits it reads right; it never learns from these.",
-    )
-    row[2].metric(
-        "Best so far" if run.is_active else "Best",
-        words.percent(run.best_validation_accuracy),
-        delta=best,
-        delta_color="off",
-        delta_arrow="off",
-    )
-    row[3].metric(
-        "Throughput",
-        f"{run.samples_per_second:,.0f}/s" if run.samples_per_second else "–",
-        help="Training digits learned per second, measuring and saving included.",
-    )
-    row[4].metric("Elapsed", words.duration(run.seconds) if run.seconds else "–")
-    row[5].metric("Time left", words.duration(left) if left is not None else "–")
+    with st.container(horizontal=True, key="figures"):
+        st.metric("Epoch", done, width=METRIC_WIDTH)
+        st.metric(
+            "Validation accuracy",
+            words.percent(validation),
+            delta=change,
+            help="Share of the validation digits it reads right; it never learns from these.",
+            width=METRIC_WIDTH,
+        )
+        st.metric(
+            "Best so far" if run.is_active else "Best",
+            words.percent(run.best_validation_accuracy),
+            delta=best,
+            delta_color="off",
+            delta_arrow="off",
+            width=METRIC_WIDTH,
+        )
+        st.metric(
+            "Throughput",
+            f"{run.samples_per_second:,.0f}/s" if run.samples_per_second else "–",
+            help="Training digits learned per second (samples/s), measuring and saving included.",
+            width=METRIC_WIDTH,
+        )
+        elapsed = words.duration(run.seconds) if run.seconds else "–"
+        st.metric("Elapsed", elapsed, width=METRIC_WIDTH)
+        if run.is_active:
+            time_left = words.duration(left) if left is not None else "–"
+            st.metric("Time left", time_left, width=METRIC_WIDTH)
     share = run.step / run.total_steps if run.total_steps else 0.0
     if run.is_active:
         st.progress(min(share, 1.0))
@@ -267,14 +273,16 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
         if event.kind in MARKED_EVENTS
     ]
     batches = charts.thin(_steps_along(x_axis, steps, run.steps_per_epoch), steps.loss, MOST_BINS)
+    # The untrained network would press all that follows flat; it shows only while it is alone.
+    shown = slice(min(1, len(epochs.epoch) - 1), None)
     left, right = st.columns(2)
     for place, quantity in ((left, "loss"), (right, "accuracy")):
         points = charts.EpochPoints(
-            epochs.epoch,
-            epochs.seconds,
-            epochs.step,
-            getattr(epochs, f"train_{quantity}"),
-            getattr(epochs, f"validation_{quantity}"),
+            epochs.epoch[shown],
+            epochs.seconds[shown],
+            epochs.step[shown],
+            getattr(epochs, f"train_{quantity}")[shown],
+            getattr(epochs, f"validation_{quantity}")[shown],
         )
         figure = charts.learning_curves(
             points,
@@ -327,8 +335,8 @@ def _moment(store: Store, run: Run) -> None:
             st.warning(str(error), icon=":material/error:")
         return
     live = run.is_active
-    matrix, weights = st.columns(2)
-    with matrix:
+    side_by_side = st.container(horizontal=True, gap="medium", key="now")
+    with side_by_side.container(width=512):
         st.subheader("What it takes for what", anchor=False)
         st.vega_lite_chart(
             spec=moment.confusion.spec,
@@ -336,12 +344,13 @@ def _moment(store: Store, run: Run) -> None:
             alt="Confusion matrix on the validation digits, live"
             if live
             else moment.confusion.text,
+            width="content",
         )
         st.caption(
             f"The {moment.n_validation:,} validation digits: each row a true digit, each column an "
             "answer. Right answers lie on the diagonal."
         )
-    with weights:
+    with side_by_side.container(width=436):
         st.subheader("What the first layer looks for", anchor=False)
         st.image(moment.weights, width="stretch", alt=moment.weights_text)
         st.caption(
@@ -358,6 +367,7 @@ def _moment(store: Store, run: Run) -> None:
             spec=moment.mistakes.spec,
             key="mistakes",
             alt="Validation digits read wrongly, live" if live else moment.mistakes.text,
+            width="content",
         )
     else:
         st.caption(f"Nothing: all {moment.n_validation:,} validation digits are read right.")
@@ -366,6 +376,13 @@ def _moment(store: Store, run: Run) -> None:
 def _facts(run: Run) -> None:
     """What computed the run, for whoever wants to repeat it."""
     with st.expander("Configuration and machine", icon=":material/receipt_long:"):
+        st.button(
+            "Set up a run like this",
+            icon=":material/content_copy:",
+            on_click=config_form.set_out_from,
+            args=(run.config,),
+            help="Copies its configuration to the sidebar.",
+        )
         st.json(
             {
                 "run_id": run.run_id,

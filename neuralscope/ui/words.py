@@ -6,9 +6,11 @@ from __future__ import annotations
 def duration(seconds: float) -> str:
     """Return a time span in the unit that fits it.
 
-    >>> duration(0.3134), duration(75), duration(7260)
-    ('0.31 s', '1 min 15 s', '2 h 1 min')
+    >>> duration(0.0023), duration(0.3134), duration(75), duration(7260)
+    ('2.3 ms', '0.31 s', '1 min 15 s', '2 h 1 min')
     """
+    if seconds < 0.1:
+        return f"{1000 * seconds:.2g} ms"
     if seconds < 10:
         return f"{seconds:.2g} s"
     if seconds < 60:

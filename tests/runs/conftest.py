@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -175,23 +174,3 @@ def long_config() -> RunConfig:
 def query(store: Store) -> Callable[..., list[Any]]:
     """Ask the database of the test's store directly, as another program would."""
     return lambda text, *values: rows(store, text, *values)
-
-
-@pytest.fixture(autouse=True)
-def no_process_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a child behind, be it a zombie."""
-    yield
-    if not hasattr(signal, "SIGCHLD"):
-        return
-    deadline = time.monotonic() + 5.0
-    while (children := _children()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not children, f"left behind: {children}"
-
-
-def _children() -> list[str]:
-    listed = []
-    for tasks in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            listed += tasks.read_text().split()
-    return listed

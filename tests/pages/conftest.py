@@ -1,0 +1,307 @@
+"""The Train page as a simulated session sees it, and runs in every state to show on it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import math
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from neuralscope.data import Dataset, load_dataset
+from neuralscope.engine import EpochEnd, StepEnd
+from neuralscope.errors import StoreError
+from neuralscope.runs import DIVERGED, FINISHED, PAUSED, RUNNING, STOPPED, Run, RunConfig, Store
+from neuralscope.runs import store as store_module
+from neuralscope.runs.experiment import prepare
+from neuralscope.runs.snapshots import SnapshotKeeper
+from neuralscope.runs.store import Event, Progress, StepBlock
+from neuralscope.runs.trainer import Trainer
+from neuralscope.ui import resources
+
+CHECKOUT = Path(__file__).parents[2]
+DEADLINE = 20.0
+"""Seconds after which a test gives up waiting; it says nothing about how long anything takes."""
+
+CONTROLS = (
+    *("slider", "select_slider", "selectbox", "number_input", "button"),
+    *("button_group", "toggle"),
+)
+SENTENCES = ("error", "warning", "info", "success", "caption", "markdown")
+
+
+class Page:
+    """What somebody does on a page and reads from it; nothing they do may raise."""
+
+    def __init__(self, script: str, query: dict[str, str]) -> None:
+        self.app = AppTest.from_file(str(CHECKOUT / script), default_timeout=DEADLINE)
+        for name, value in query.items():
+            self.app.query_params[name] = value
+        self.look()
+
+    def look(self) -> Page:
+        """Draw the page as it is now."""
+        self.app.run()
+        assert not self.app.exception, self.app.exception[0].stack_trace
+        return self
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(self.app.query_params)
+
+    # Controls
+
+    def labels(self) -> list[str]:
+        return [control.label for kind in CONTROLS for control in self.app.get(kind)]
+
+    def control(self, label: str) -> Any:
+        found = [c for kind in CONTROLS for c in self.app.get(kind) if c.label == label]
+        assert len(found) == 1, f"{len(found)} controls {label!r} among {self.labels()}"
+        return found[0]
+
+    def value(self, label: str) -> Any:
+        return self.control(label).value
+
+    def set(self, label: str, value: object) -> Page:
+        self.control(label).set_value(value)
+        return self.look()
+
+    def click(self, label: str) -> Page:
+        self.control(label).click()
+        return self.look()
+
+    def is_primary(self, label: str) -> bool:
+        return bool(self.control(label).proto.type == "primary")
+
+    # What it says
+
+    def said(self, *kinds: str) -> list[str]:
+        """Return the sentences of these kinds, in the order of the page."""
+        return [str(e.value) for e in self.app.main if e.type in (kinds or SENTENCES)]
+
+    def says(self, text: str) -> bool:
+        return any(text in sentence for sentence in self.said())
+
+    def metric(self, label: str) -> str:
+        found = {metric.label: metric.value for metric in self.app.metric}
+        assert label in found, f"no metric {label!r} among {sorted(found)}"
+        return str(found[label])
+
+    def badge(self) -> str:
+        """Return the status that the run shown is given."""
+        badge = next(e.value for e in self.app.main if "-badge[" in str(e.value))
+        return str(badge).rpartition(": ")[2].rstrip("]")
+
+    def beside(self, label: str) -> str:
+        """Return the error right after a control of the sidebar, or nothing."""
+        elements = [e for e in self.app.sidebar if not hasattr(e, "children")]
+        after = elements[elements.index(self.control(label)) + 1]
+        return str(after.value) if after.type == "error" else ""
+
+    # Charts
+
+    def charts(self) -> dict[str, dict[str, pd.DataFrame]]:
+        """Return the tables behind each chart, by the chart's key."""
+        charts = {}
+        for element in self.app.get("vega_lite_chart"):
+            proto = element.proto
+            tables = {
+                each.name: pa.ipc.open_stream(io.BytesIO(each.data.data)).read_pandas()
+                for each in proto.datasets
+            }
+            charts[proto.id.rpartition("-")[2]] = tables
+        return charts
+
+    def marks(self) -> list[str]:
+        """Return the labels of the marks on the loss curve."""
+        tables = self.charts()["curves_loss"]
+        return list(tables["marks"]["label"]) if "marks" in tables else []
+
+
+class HandRun:
+    """A run whose trainer is the test: real training, but only as far as the test asks."""
+
+    def __init__(self, store: Store, config: RunConfig) -> None:
+        self.store, self.config = store, config
+        self.run_id = store.create(config)
+
+    def start(self, dataset: Dataset | None = None) -> HandRun:
+        """Get to where the data is loaded and nothing has been learned."""
+        dataset = dataset or load_dataset(self.config.dataset)
+        self.training = prepare(self.config, dataset)
+        self.store.adopt(self.run_id, "by hand")
+        assert self.store.claim_slot(self.run_id)
+        self.keeper = SnapshotKeeper(self.store, self.run_id, dataset.n_classes)
+        self.store.set_facts(
+            self.run_id,
+            data_digest=dataset.digest,
+            versions={},
+            machine={},
+            steps_per_epoch=self.training.n_batches,
+        )
+        self._records = itertools.chain(self.training.measure(0), self.training.records())
+        self.learn()
+        return self
+
+    def learn(self, epochs: int = 0) -> HandRun:
+        """Train to the end of this epoch; one takes a second."""
+        losses: list[float] = []
+        for record in self._records:
+            if isinstance(record, StepEnd):
+                losses.append(record.loss)
+            if isinstance(record, EpochEnd):
+                seconds, first = float(record.epoch), self.training.step - len(losses) + 1
+                blocks = [StepBlock(first, seconds - 1, seconds, np.array(losses, np.float32))]
+                self.store.record(
+                    self.run_id,
+                    self._progress(),
+                    blocks if losses else [],
+                    [(record, seconds)],
+                )
+                self.keeper.keep_epoch(self.training, record.validation_accuracy, seconds)
+                losses = []
+                if record.epoch == epochs:
+                    break
+        return self
+
+    def _progress(self) -> Progress:
+        epoch, step = self.training.epoch, self.training.step
+        return Progress(epoch, step, float(epoch), 1257.0, self.training.learning_rate)
+
+    def tell(self, kind: str, text: str) -> None:
+        """Answer a command, as the trainer does."""
+        progress = self._progress()
+        event = Event(time.time(), kind, text, progress.epoch, progress.step, progress.seconds)
+        self.store.record(self.run_id, progress, events=[event])
+
+    def set_rate(self, rate: float) -> None:
+        before, self.training.learning_rate = self.training.learning_rate, rate
+        self.tell("learning_rate", f"learning rate {before:g} → {rate:g}")
+
+    def pause(self) -> HandRun:
+        self.tell("paused", "paused")
+        self.store.set_status(self.run_id, PAUSED)
+        return self
+
+    def resume(self) -> HandRun:
+        self.tell("resumed", "resumed")
+        self.store.set_status(self.run_id, RUNNING)
+        return self
+
+    def commands(self) -> list[tuple[str, float | None]]:
+        """Return what has been asked of the trainer since the last time."""
+        return [tuple(command) for command in self.store.take_commands(self.run_id)]
+
+
+class Runs:
+    """Makes runs in each state they can be in."""
+
+    def __init__(self, store: Store, patch: pytest.MonkeyPatch) -> None:
+        self.store = store
+        self._patch = patch
+        self.hold_alive()
+
+    def hold_alive(self) -> None:
+        """Take no active run for dead, however slow this machine is."""
+        self._patch.setattr(store_module, "HEARTBEAT_LOST", math.inf)
+
+    def lose_trainers(self) -> None:
+        """Let it be long ago that any trainer gave a sign of life."""
+        self._patch.setattr(store_module, "HEARTBEAT_LOST", -math.inf)
+
+    def queued(self, **settings: Any) -> HandRun:
+        return HandRun(self.store, config(**settings))
+
+    def running(self, epochs: int = 2, **settings: Any) -> HandRun:
+        return self.queued(**settings).start().learn(epochs)
+
+    def trained(self, **settings: Any) -> Run:
+        """Let the real trainer compute a run to its end."""
+        return Trainer(self.store, self.store.create(config(**settings))).run()
+
+    def finished(self) -> Run:
+        run = self.trained(epochs=2)
+        assert run.status == FINISHED
+        return run
+
+    def stopped(self) -> Run:
+        """Let somebody stop a run after its second epoch."""
+        run_id = self.store.create(config(epochs=10_000))
+
+        def stop(record: object) -> None:
+            if isinstance(record, EpochEnd) and record.epoch == 2:
+                self.store.send(run_id, "stop")
+
+        run = Trainer(self.store, run_id, on_record=stop).run()
+        assert run.status == STOPPED
+        return run
+
+    def diverged(self) -> Run:
+        run = self.trained(hidden=(64,) * 6, learning_rate=10.0)
+        assert run.status == DIVERGED
+        return run
+
+
+def config(**settings: Any) -> RunConfig:
+    """Return something small and quick, unless told otherwise."""
+    return RunConfig(**{"dataset": "digits", "hidden": (8,), "epochs": 50, **settings})
+
+
+@pytest.fixture
+def store(run_store: Path) -> Iterator[Store]:
+    with Store(run_store) as store:
+        yield store
+
+
+@pytest.fixture
+def runs(store: Store, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    return Runs(store, monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def server(run_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test a server's memory of its own, no network, and no trainer to outlive it."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Recorded(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
+    yield
+    for process in started:
+        process.kill()
+        process.wait(DEADLINE)
+    with contextlib.suppress(StoreError):
+        resources.store().close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page() -> Callable[..., Page]:
+    """Open the Train page with the built-in digits; the address may say otherwise."""
+
+    def open_page(script: str = "dashboard.py", **query: str) -> Page:
+        return Page(script, {"dataset": "digits", **query})
+
+    return open_page
+
+
+def facts(page: Page) -> dict[str, Any]:
+    """Return what 'Configuration and machine' holds."""
+    facts: dict[str, Any] = json.loads(page.app.json[0].value)
+    return facts

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neuralscope.engine import EpochEnd
+from neuralscope.errors import StoreError
+from neuralscope.runs import RunConfig, Store, database
+from neuralscope.runs.database import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
+from neuralscope.runs.store import Progress, StepBlock
+
+ONE_SENTENCE = r"^[^\n]+\.$"
+
+
+def epoch_end(epoch: int) -> EpochEnd:
+    return EpochEnd(epoch, 10 * epoch, 1.0, 0.5, 1.5, 0.25, 0.1)
+
+
+def write_much(store: Store, run_id: str) -> None:
+    block = StepBlock(1, 0.0, 1.0, np.ones(100_000, np.float32))
+    store.record(
+        run_id, Progress(1, 100_000, 1.0, 1.0, 0.1), [block], [(epoch_end(1), 1.0)]
+    )
+
+
+# Opening -----------------------------------------------------------------------------------------
+
+
+def test_the_folder_and_the_database_are_made(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    Store(folder).close()
+    with closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+        assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize("name", ["with space", "Grüße-数字-💥", "100%?x=1#y", "it's", "'; --"])
+def test_any_folder_name_will_do(tmp_path: Path, name: str, config: RunConfig) -> None:
+    with Store(tmp_path / name) as store:
+        run_id = store.create(config)
+    with Store(tmp_path / name) as store:
+        assert [run.run_id for run in store.runs()] == [run_id]
+    assert (tmp_path / name / FILE_NAME).exists()
+
+
+def test_an_empty_file_is_a_new_store(run_store: Path, config: RunConfig) -> None:
+    run_store.mkdir()
+    (run_store / FILE_NAME).touch()
+    with Store(run_store) as store:
+        store.create(config)
+        assert len(store.runs()) == 1
+
+
+def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for path in (file, file / "below"):
+        with pytest.raises(StoreError, match=ONE_SENTENCE):
+            Store(path)
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder in which nobody can write")
+def test_a_folder_that_cannot_be_made() -> None:
+    with pytest.raises(StoreError, match=r"^The run store /proc/runs cannot be made: "):
+        Store("/proc/runs")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_a_folder_without_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(StoreError, match=ONE_SENTENCE):
+            Store(tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_folder_in_the_place_of_the_database(run_store: Path) -> None:
+    (run_store / FILE_NAME).mkdir(parents=True)
+    with pytest.raises(StoreError, match=ONE_SENTENCE):
+        Store(run_store)
+
+
+# Files that are not ours -------------------------------------------------------------------------
+
+
+def other_program(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+        connection.execute("INSERT INTO bookmarks VALUES ('https://example.org')")
+
+
+def other_program_with_our_tables(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE runs (distance REAL)")
+        connection.execute("PRAGMA user_version = 1")
+
+
+def newer_version(path: Path) -> None:
+    Store(path.parent).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+
+
+def text_file(path: Path) -> None:
+    path.write_text("Dear diary, this is no database at all.\n" * 50)
+
+
+def short_file(path: Path) -> None:
+    path.write_bytes(b"hi")
+
+
+def header_only(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\0")
+
+
+def damaged_database(path: Path) -> None:
+    with Store(path.parent) as store:
+        store.create(RunConfig())
+    content = bytearray(path.read_bytes())
+    content[100:] = b"\xa5" * (len(content) - 100)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (other_program, "is a database of another program; choose another store"),
+        (other_program_with_our_tables, "is a database of another program"),
+        (newer_version, "was written by a newer NeuralScope; update this one to open it"),
+        (text_file, "its neuralscope.sqlite3 is not a database; move it away or choose another"),
+        (short_file, "is not a database"),
+        (header_only, "is not a database"),
+        (damaged_database, "its database is damaged"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_file_that_is_not_ours_is_refused_and_left_as_it_is(
+    run_store: Path, make: Callable[[Path], None], words: str
+) -> None:
+    run_store.mkdir()
+    path = run_store / FILE_NAME
+    make(path)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=ONE_SENTENCE) as caught:
+        Store(run_store)
+    assert words in str(caught.value)
+    assert str(run_store) in str(caught.value)
+    assert path.read_bytes() == before
+    assert [file.name for file in run_store.iterdir()] == [FILE_NAME]
+
+
+# Failing -----------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_told_and_leaves_the_store_whole(
+    store: Store, config: RunConfig, query: Callable[..., Any]
+) -> None:
+    run_id = store.create(config)
+    connection = store._database._connection
+    n_pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {n_pages}")
+    with pytest.raises(StoreError, match=r"^The run store .* failed: the disk is full\.$"):
+        write_much(store, run_id)
+    # All or nothing; and once there is room, it works again.
+    assert (store.run(run_id).step, len(store.epochs(run_id).epoch)) == (0, 0)
+    connection.execute("PRAGMA max_page_count = 1000000")
+    write_much(store, run_id)
+    assert len(store.steps(run_id).loss) == 100_000
+    assert query("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_store_that_cannot_be_written_any_more(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    store._database._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match="it cannot be written"):
+        store.create(config)
+    assert store.run(run_id).run_id == run_id
+
+
+def test_a_transaction_that_fails_changes_nothing(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    with pytest.raises(ZeroDivisionError), store._database.writing() as db:
+        db.execute("DELETE FROM runs")
+        raise ZeroDivisionError
+    assert store.run(run_id)
+
+
+def test_a_commit_that_fails_does_not_block_the_store(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    # A deferred constraint is looked at when the transaction ends, and fails there.
+    with pytest.raises(StoreError, match="FOREIGN KEY"), store._database.writing() as db:
+        db.execute("PRAGMA defer_foreign_keys = ON")
+        db.execute("INSERT INTO snapshots VALUES ('nobody', 'latest', 0, 0, 0, 0)")
+    store.set_status(run_id, "running")
+    assert store.run(run_id).status == "running"
+
+
+def test_a_store_kept_busy_by_others_says_so(
+    store: Store, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    with Store(store.path) as impatient, store._database.writing():
+        with pytest.raises(StoreError, match="other programs kept it busy"):
+            impatient.create(config)
+        assert impatient.runs() == []  # reading never waits for a writer
+    assert store.create(config)
+
+
+def test_a_closed_store_says_so(store: Store) -> None:
+    store.close()
+    with pytest.raises(StoreError, match=ONE_SENTENCE):
+        store.runs()
+
+
+# Several at once ---------------------------------------------------------------------------------
+
+N_WRITTEN = 150
+
+WRITER = """
+import sys
+import numpy as np
+from neuralscope.engine import EpochEnd
+from neuralscope.runs import Store
+from neuralscope.runs.store import Progress, StepBlock
+
+path, run_id, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with Store(path) as store:
+    store.adopt(run_id, "writer")
+    for i in range(n):
+        block = StepBlock(4 * i + 1, i, i + 1, np.arange(4 * i, 4 * i + 4, dtype=np.float32))
+        end = EpochEnd(i, 4 * i, 1.0, 0.5, 1.0, 0.5, 0.1)
+        store.record(run_id, Progress(i, 4 * i + 4, i, 1.0, 0.1), [block], [(end, 1.0)])
+        store.beat(run_id, "writer")
+"""
+
+
+def test_processes_and_threads_that_write_at_once_lose_nothing(
+    store: Store, config: RunConfig
+) -> None:
+    run_ids = [store.create(config) for _ in range(4)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(store.path), run_id, str(N_WRITTEN)],
+            cwd=Path(__file__).parents[2],
+            stderr=subprocess.PIPE,
+        )
+        for run_id in run_ids[:2]
+    ]
+    failures: list[Exception] = []
+
+    def write(run_id: str) -> None:
+        try:
+            for i in range(N_WRITTEN):
+                losses = np.arange(4 * i, 4 * i + 4, dtype=np.float32)
+                progress = Progress(i, 4 * i + 4, i, 1.0, 0.1)
+                block = StepBlock(4 * i + 1, i, i + 1, losses)
+                store.record(run_id, progress, [block], [(epoch_end(i), 1.0)])
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(run_id,)) for run_id in run_ids[2:]]
+    for thread in threads:
+        thread.start()
+    with Store(store.path) as viewer:
+        while any(process.poll() is None for process in processes):
+            for run in viewer.runs():  # somebody looks on all the while
+                steps = viewer.steps(run.run_id)
+                np.testing.assert_array_equal(steps.loss, np.arange(len(steps.loss)))
+    for thread in threads:
+        thread.join()
+    assert [process.communicate()[1] for process in processes] == [b"", b""]
+    assert not failures
+    for run_id in run_ids:
+        np.testing.assert_array_equal(store.epochs(run_id).epoch, np.arange(N_WRITTEN))
+        np.testing.assert_array_equal(store.steps(run_id).loss, np.arange(4 * N_WRITTEN))
+        assert store.run(run_id).epoch == N_WRITTEN - 1
+
+
+def test_many_may_make_the_store_at_once(run_store: Path, config: RunConfig) -> None:
+    for _ in range(5):
+        barrier = threading.Barrier(6)
+        failures: list[Exception] = []
+
+        def open_and_add(barrier: threading.Barrier, failures: list[Exception]) -> None:
+            barrier.wait()
+            try:
+                with Store(run_store) as store:
+                    store.create(config)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [
+            threading.Thread(target=open_and_add, args=(barrier, failures)) for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+        with Store(run_store) as store:
+            assert len(store.runs()) == 6
+        shutil.rmtree(run_store)

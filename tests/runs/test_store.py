@@ -1,0 +1,522 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neuralscope.engine import EpochEnd
+from neuralscope.errors import ConfigError, RunNotFound, StoreError
+from neuralscope.runs import ACTIVE, RunConfig, Store, default_path, describe
+from neuralscope.runs import store as store_module
+from neuralscope.runs.store import (
+    HEARTBEAT_LOST,
+    INTERRUPTED,
+    PAUSED,
+    QUEUED,
+    RUNNING,
+    Command,
+    Event,
+    Progress,
+    StepBlock,
+    slots,
+)
+
+Query = Callable[..., list[Any]]
+
+PROGRESS = Progress(epoch=3, step=30, seconds=1.5, samples_per_second=1000.0, learning_rate=0.1)
+
+
+@pytest.fixture
+def one_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "usable_cores", lambda: 2)
+
+
+def silence(query: Query, run_id: str, seconds: float = HEARTBEAT_LOST + 1) -> None:
+    """Make the last sign of life of a run's trainer older."""
+    query("UPDATE runs SET heartbeat = heartbeat - ? WHERE run_id = ?", seconds, run_id)
+
+
+def finish(store: Store, run_id: str) -> None:
+    store.end(run_id, "finished")
+
+
+# Runs --------------------------------------------------------------------------------------------
+
+
+def test_a_new_run_is_queued_and_knows_its_configuration(store: Store) -> None:
+    config = RunConfig(dataset="digits", hidden=(8, 4), activation=("relu", "tanh"), l2=0.1)
+    before = time.time()
+    run = store.run(store.create(config, "first try"))
+    assert run.config == config
+    assert run.name == "first try"
+    assert run.status == QUEUED
+    assert run.is_active
+    assert before <= run.created <= time.time()
+    assert (run.epoch, run.step, run.seconds, run.total_steps) == (0, 0, 0.0, 0)
+    unknown = (run.started, run.ended, run.best_epoch, run.test_accuracy, run.samples_per_second)
+    assert unknown == (None,) * 5
+    assert run.seconds_left is None
+
+
+def test_a_run_without_a_name_is_described(store: Store) -> None:
+    config = RunConfig(hidden=(128, 64), optimizer="adam", learning_rate=0.001)
+    assert store.run(store.create(config)).name == "128-64 relu, adam 0.001, mnist"
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (RunConfig(), "128 relu, sgd 0.2, mnist"),
+        (RunConfig(hidden=()), "no hidden layer, sgd 0.2, mnist"),
+        (
+            RunConfig(dataset="digits", hidden=(8, 8, 8), activation=("relu", "tanh", "relu")),
+            "8-8-8 relu/tanh, sgd 0.2, digits",
+        ),
+    ],
+)
+def test_descriptions(config: RunConfig, name: str) -> None:
+    assert describe(config) == name
+
+
+@pytest.mark.parametrize("name", ["Zoë's 数字 💥", "'; DROP TABLE runs; --", "x" * 10_000, "\0"])
+def test_any_text_is_a_name(store: Store, config: RunConfig, name: str) -> None:
+    assert store.run(store.create(config, name)).name == name
+
+
+def test_a_name_that_is_no_text_is_kept_as_far_as_it_is(store: Store, config: RunConfig) -> None:
+    # What a terminal hands over that speaks another encoding.
+    assert store.run(store.create(config, "caf\udce9")).name == "caf?"
+
+
+def test_runs_are_listed_newest_first(store: Store, config: RunConfig) -> None:
+    run_ids = [store.create(config) for _ in range(5)]
+    assert [run.run_id for run in store.runs()] == run_ids[::-1]
+    assert [run.run_id for run in store.active_runs()] == run_ids[::-1]
+    finish(store, run_ids[2])
+    assert len(store.runs()) == 5
+    assert run_ids[2] not in [run.run_id for run in store.active_runs()]
+
+
+def test_ids_are_unique_even_within_a_second(
+    store: Store, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(["00aa", "00aa", "00aa", "00bb"])
+    monkeypatch.setattr(store_module.time, "time", lambda: 1_800_000_000.0)
+    monkeypatch.setattr(store_module.secrets, "token_hex", lambda n: next(drawn))
+    first, second = store.create(config), store.create(config)
+    assert first.endswith("-00aa")
+    assert second.endswith("-00bb")
+
+
+RUBBISH_IDS = [
+    *("", ".", "..", "../..", "/etc/passwd", "20261123-101502-3fa9/../..", "nonsense", "\0"),
+    *("20261123-101502-3fa9\n", "20261123-101502-3FA9", "20261123-101502-", "%", "\udc80"),
+    *("x" * 10_000, "' OR 1=1 --", "20261123-101502-3fa9", "C:\\", "neuralscope.sqlite3"),
+]
+
+
+@pytest.mark.parametrize("run_id", RUBBISH_IDS, ids=lambda run_id: ascii(run_id[:30]))
+def test_an_unknown_run_is_told_in_a_sentence(store: Store, run_id: str) -> None:
+    for ask in (store.run, store.delete, lambda run_id: store.send(run_id, "stop")):
+        with pytest.raises(RunNotFound, match=r"^There is no run [^\n]+ in the store [^\n]+\.$"):
+            ask(run_id)
+    with contextlib.suppress(RunNotFound):
+        assert store.folder(run_id).parent == store.path
+
+
+@pytest.mark.parametrize("run_id", RUBBISH_IDS[:13], ids=lambda run_id: ascii(run_id[:30]))
+def test_no_id_becomes_a_path_that_leads_elsewhere(store: Store, run_id: str) -> None:
+    with pytest.raises(RunNotFound):
+        store.folder(run_id)
+
+
+def test_the_store_is_where_it_is_said_to_be(
+    tmp_path: Path, run_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_path() == run_store
+    with Store() as store:
+        assert store.path == run_store
+    with Store(str(tmp_path / "named")) as store:
+        assert store.path == tmp_path / "named"
+    for unset in (lambda: monkeypatch.setenv("NEURALSCOPE_STORE", ""), monkeypatch.undo):
+        unset()
+        monkeypatch.delenv("NEURALSCOPE_STORE", raising=False)
+        assert default_path() == Path("runs")
+
+
+# Deleting ----------------------------------------------------------------------------------------
+
+
+def test_a_run_is_deleted_with_all_that_belongs_to_it(
+    store: Store, config: RunConfig, query: Query
+) -> None:
+    kept, deleted = store.create(config), store.create(config)
+    for run_id in (kept, deleted):
+        block = StepBlock(1, 0.0, 1.0, np.ones(3, np.float32))
+        end = EpochEnd(1, 3, 1.0, 0.5, 1.0, 0.5, 0.1)
+        event = Event(time.time(), "started", "started", 0, 0, 0.0)
+        store.record(run_id, PROGRESS, [block], [(end, 1.0)], [event])
+        store.send(run_id, "pause")
+        store.add_snapshot_row(run_id, "latest", epoch=1, step=3, seconds=1.0)
+        store.folder(run_id).mkdir()
+        (store.folder(run_id) / "latest.npz").touch()
+        finish(store, run_id)
+    store.delete(deleted)
+    assert [run.run_id for run in store.runs()] == [kept]
+    for table in ("runs", "epochs", "step_blocks", "events", "commands", "snapshots"):
+        assert query(f"SELECT run_id FROM {table}") == [(kept,)]
+    assert not store.folder(deleted).exists()
+    assert (store.folder(kept) / "latest.npz").exists()
+
+
+def test_an_active_run_is_not_deleted(store: Store, config: RunConfig, query: Query) -> None:
+    run_id = store.create(config)
+    for status in ACTIVE:
+        store.set_status(run_id, status)
+        with pytest.raises(StoreError, match=r"is still active; stop it first\.$"):
+            store.delete(run_id)
+    silence(query, run_id)
+    store.delete(run_id)
+    with pytest.raises(RunNotFound):
+        store.delete(run_id)
+
+
+# Curves ------------------------------------------------------------------------------------------
+
+
+def test_a_run_without_measurements_has_empty_curves(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    for curve in (store.epochs(run_id), store.steps(run_id)):
+        assert {len(column) for column in curve} == {0}
+    assert store.epochs(run_id).epoch.dtype == store.steps(run_id).step.dtype == np.int64
+    assert store.steps(run_id).loss.dtype == np.float32
+    assert store.events(run_id) == []
+
+
+def test_epochs_come_back_in_order_and_to_the_bit(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    rng = np.random.default_rng(0)
+    ends = [EpochEnd(epoch, 10 * epoch, *rng.random(5)) for epoch in range(30)]
+    seconds = np.arange(30) / 7
+    measured = list(zip(ends, seconds, strict=True))
+    store.record(run_id, PROGRESS, epochs=measured[:1])
+    store.record(run_id, PROGRESS, epochs=measured[1:])
+    epochs = store.epochs(run_id)
+    np.testing.assert_array_equal(epochs.epoch, np.arange(30))
+    np.testing.assert_array_equal(epochs.step, 10 * np.arange(30))
+    np.testing.assert_array_equal(epochs.seconds, seconds)
+    for name in EpochEnd._fields[2:]:
+        np.testing.assert_array_equal(getattr(epochs, name), [getattr(e, name) for e in ends])
+
+
+def test_steps_come_back_from_many_blocks_to_the_bit(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    losses = np.random.default_rng(0).random(5_000).astype(np.float32)
+    cuts = [0, 1, 3, 10, 100, 2_000, 4_999, 5_000]
+    blocks = [
+        StepBlock(first + 1, first / 100, last / 100, losses[first:last])
+        for first, last in zip(cuts, cuts[1:], strict=False)
+    ]
+    store.record(run_id, PROGRESS, blocks[:3])
+    for block in blocks[3:]:
+        store.record(run_id, PROGRESS, [block])
+    steps = store.steps(run_id)
+    np.testing.assert_array_equal(steps.step, np.arange(1, 5_001))
+    np.testing.assert_array_equal(steps.loss, losses)
+    assert (np.diff(steps.seconds) >= 0).all()
+    assert steps.seconds[[0, -1]].tolist() == [0.0, 49.99]
+
+
+def test_progress_and_the_best_epoch_are_kept(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    store.set_facts(
+        run_id,
+        data_digest="abc",
+        versions={"numpy": "2"},
+        machine={"cores": 2, "threads": {}},
+        steps_per_epoch=10,
+    )
+    accuracies = [0.9, 0.1, 0.5, 0.5, 0.4]  # the untrained network is no candidate
+    ends = [EpochEnd(i, 10 * i, 1.0, 0.5, 1.0, a, 0.1) for i, a in enumerate(accuracies)]
+    store.record(run_id, PROGRESS, epochs=[(end, 1.0) for end in ends])
+    run = store.run(run_id)
+    assert (run.epoch, run.step, run.seconds) == (3, 30, 1.5)
+    assert (run.samples_per_second, run.learning_rate) == (1000.0, 0.1)
+    assert (run.best_epoch, run.best_validation_accuracy) == (2, 0.5)
+    assert (run.data_digest, run.versions, run.machine["cores"]) == ("abc", {"numpy": "2"}, 2)
+    assert run.total_steps == 10 * run.config.epochs == 20
+
+
+def test_the_time_left_follows_the_average_pace(store: Store) -> None:
+    run_id = store.create(RunConfig(dataset="digits", epochs=10))
+    store.set_facts(run_id, data_digest="", versions={}, machine={}, steps_per_epoch=10)
+    assert store.run(run_id).seconds_left is None
+    store.record(run_id, Progress(2, 25, 5.0, None, 0.1))
+    assert store.run(run_id).seconds_left == 15.0
+    store.record(run_id, Progress(10, 100, 20.0, None, 0.1))
+    assert store.run(run_id).seconds_left == 0.0
+
+
+def test_the_end_of_a_run_is_kept(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    store.end(run_id, "stopped", "why", samples_per_second=5.0, test_loss=0.5, test_accuracy=0.75)
+    run = store.run(run_id)
+    assert (run.status, run.message, run.is_active) == ("stopped", "why", False)
+    assert (run.samples_per_second, run.test_loss, run.test_accuracy) == (5.0, 0.5, 0.75)
+    assert run.ended is not None
+    assert run.ended >= run.created
+
+
+# Events and commands -----------------------------------------------------------------------------
+
+
+def test_events_come_back_in_order(store: Store, config: RunConfig) -> None:
+    run_id, other = store.create(config), store.create(config)
+    events = [
+        Event(time.time(), "started", "started", 0, 0, 0.0),
+        Event(time.time(), "learning_rate", "learning rate 0.2 → 0.1", 3, 31, 1.25),
+        Event(time.time(), "paused", "paused", 3, 31, 1.25),
+    ]
+    store.record(run_id, None, events=events[:1])
+    store.record(other, None, events=events[:1])
+    store.record(run_id, PROGRESS, events=events[1:])
+    assert store.events(run_id) == events
+    assert store.events(other) == events[:1]
+
+
+def test_commands_are_taken_once_and_in_order(store: Store, config: RunConfig) -> None:
+    run_id, other = store.create(config), store.create(config)
+    assert not store.has_commands(run_id)
+    assert store.take_commands(run_id) == []
+    store.send(run_id, "pause")
+    store.send(other, "stop")
+    store.send(run_id, "learning_rate", 0.05)
+    store.send(run_id, "resume")
+    assert store.has_commands(run_id)
+    assert store.take_commands(run_id) == [
+        Command("pause", None),
+        Command("learning_rate", 0.05),
+        Command("resume", None),
+    ]
+    assert not store.has_commands(run_id)
+    assert store.take_commands(run_id) == []
+    assert store.take_commands(other) == [Command("stop", None)]
+
+
+@pytest.mark.parametrize("value", [None, 0, -1, 11, float("nan"), "0.1", True])
+def test_a_learning_rate_out_of_range_is_not_sent(
+    store: Store, config: RunConfig, value: Any
+) -> None:
+    run_id = store.create(config)
+    with pytest.raises(ConfigError, match=r"^learning_rate is .*, but must be a number from"):
+        store.send(run_id, "learning_rate", value)
+    assert not store.has_commands(run_id)
+
+
+def test_an_unknown_command_is_not_sent(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    with pytest.raises(ConfigError, match=r"^command is 'explode', but must be pause, resume"):
+        store.send(run_id, "explode")
+    assert not store.has_commands(run_id)
+
+
+def test_a_run_that_has_ended_takes_no_commands(
+    store: Store, config: RunConfig, query: Query
+) -> None:
+    ended, dead = store.create(config), store.create(config)
+    finish(store, ended)
+    silence(query, dead)
+    with pytest.raises(StoreError, match=r"is finished; it takes no commands any more\.$"):
+        store.send(ended, "pause")
+    with pytest.raises(StoreError, match=r"is interrupted; it takes no commands any more\.$"):
+        store.send(dead, "pause")
+
+
+def test_commands_that_a_dead_trainer_left_are_void(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    store.send(run_id, "pause")  # while the first trainer is starting: meant for it
+    store.adopt(run_id, "first")
+    assert store.take_commands(run_id) == [Command("pause", None)]
+    store.send(run_id, "stop")  # nobody lived to take it
+    store.adopt(run_id, "second")
+    assert store.take_commands(run_id) == []
+
+
+# Life and death ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ACTIVE)
+def test_a_run_whose_heartbeat_is_lost_is_interrupted(
+    store: Store, config: RunConfig, query: Query, status: str
+) -> None:
+    run_id = store.create(config)
+    store.adopt(run_id, "trainer")
+    store.set_status(run_id, status)
+    silence(query, run_id, HEARTBEAT_LOST - 1)
+    assert store.run(run_id).status == status
+    silence(query, run_id, 2)
+    run = store.run(run_id)
+    assert (run.status, run.message) == (INTERRUPTED, "Its trainer ended without a word.")
+    assert store.runs() == [run]
+    assert store.active_runs() == []
+    # It was only asleep: a sign of life is enough.
+    store.beat(run_id, "trainer")
+    assert store.run(run_id).status == status
+
+
+def test_a_run_that_has_ended_needs_no_heartbeat(
+    store: Store, config: RunConfig, query: Query
+) -> None:
+    run_id = store.create(config)
+    store.end(run_id, "failed", "no data")
+    silence(query, run_id, 1e6)
+    assert (store.run(run_id).status, store.run(run_id).message) == ("failed", "no data")
+
+
+def test_a_run_belongs_to_the_trainer_that_took_it_last(
+    store: Store, config: RunConfig, query: Query
+) -> None:
+    run_id = store.create(config)
+    assert not store.is_trained_by(run_id, "first")
+    store.adopt(run_id, "first")
+    assert store.is_trained_by(run_id, "first")
+    store.adopt(run_id, "second")
+    assert store.is_trained_by(run_id, "second")
+    assert not store.is_trained_by(run_id, "first")
+    silence(query, run_id)
+    store.beat(run_id, "first")
+    assert store.run(run_id).status == INTERRUPTED
+    store.beat(run_id, "second")
+    assert store.run(run_id).status == QUEUED
+    finish(store, run_id)
+    store.delete(run_id)
+    assert not store.is_trained_by(run_id, "second")
+
+
+# The queue ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("cores", "n"), [(1, 1), (2, 1), (3, 1), (4, 2), (16, 8)])
+def test_one_run_may_train_for_each_two_cores(
+    store: Store, config: RunConfig, monkeypatch: pytest.MonkeyPatch, cores: int, n: int
+) -> None:
+    monkeypatch.setattr(store_module, "usable_cores", lambda: cores)
+    assert slots() == n
+    run_ids = [store.create(config) for _ in range(n + 2)]
+    assert [store.claim_slot(run_id) for run_id in run_ids] == [True] * n + [False] * 2
+    assert [store.place_in_queue(run_id) for run_id in run_ids] == [0] * n + [1, 2]
+
+
+@pytest.mark.usefixtures("one_slot")
+def test_nobody_overtakes(store: Store, config: RunConfig) -> None:
+    first, second, third = (store.create(config) for _ in range(3))
+    assert not store.claim_slot(second)
+    assert not store.claim_slot(third)
+    assert store.claim_slot(first)
+    assert [store.place_in_queue(run_id) for run_id in (first, second, third)] == [0, 1, 2]
+    finish(store, first)
+    assert not store.claim_slot(third)
+    assert store.claim_slot(second)
+    assert store.run(second).status == RUNNING
+    assert store.run(second).started is not None
+    assert store.place_in_queue(third) == 1
+
+
+@pytest.mark.usefixtures("one_slot")
+def test_a_pause_frees_the_place_and_whoever_goes_on_queues_again(
+    store: Store, config: RunConfig
+) -> None:
+    first, second, third = (store.create(config) for _ in range(3))
+    assert store.claim_slot(first)
+    started = store.run(first).started
+    store.set_status(first, PAUSED)
+    assert store.claim_slot(second)
+    store.enqueue(first)
+    assert [store.place_in_queue(run_id) for run_id in (first, second, third)] == [2, 0, 1]
+    finish(store, second)
+    assert not store.claim_slot(first)
+    assert store.claim_slot(third)
+    finish(store, third)
+    assert store.claim_slot(first)
+    assert store.run(first).started == started
+
+
+@pytest.mark.usefixtures("one_slot")
+def test_the_dead_block_nobody(store: Store, config: RunConfig, query: Query) -> None:
+    running, waiting, last = (store.create(config) for _ in range(3))
+    assert store.claim_slot(running)
+    silence(query, running)
+    silence(query, waiting)
+    assert store.place_in_queue(last) == 1
+    assert store.claim_slot(last)
+
+
+def test_an_unknown_run_has_no_place_in_the_queue(store: Store) -> None:
+    assert store.place_in_queue("20261123-101502-3fa9") == 0
+    assert not store.claim_slot("20261123-101502-3fa9")
+
+
+# Rows that cannot be understood ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("config", text) for text in ("", "{", "null", "5", '"x"', "[]", "[1]", '["seed"]')),
+        ("config", '{"dataset": "of the future"}'),
+        ("config", '{"field_of_the_future": 1}'),
+        ("config", '{"epochs": NaN}'),
+        ("config", b"\xff\xfe"),
+        ("config", '{"seed": ' + "9" * 5000 + "}"),
+        ("versions", "{"),
+        ("machine", "{"),
+        ("heartbeat", "never"),
+    ],
+    ids=lambda value: ascii(value)[:30],
+)
+def test_a_damaged_row_does_not_hide_the_others(
+    store: Store, config: RunConfig, query: Query, column: str, value: object
+) -> None:
+    first, damaged, last = (store.create(config) for _ in range(3))
+    query(f"UPDATE runs SET {column} = ? WHERE run_id = ?", value, damaged)
+    assert [run.run_id for run in store.runs()] == [last, first]
+    assert [run.run_id for run in store.active_runs()] == [last, first]
+    with pytest.raises(StoreError, match=rf"^Run '{damaged}' has a row that cannot be read: "):
+        store.run(damaged)
+    assert store.place_in_queue(last) == 2
+    assert store.claim_slot(first)
+
+
+def test_a_damaged_name_is_shown_as_far_as_it_goes(
+    store: Store, config: RunConfig, query: Query
+) -> None:
+    run_id = store.create(config)
+    query("UPDATE runs SET name = CAST(x'6162ff' AS TEXT)")
+    assert store.run(run_id).name == "ab\ufffd"
+
+
+def test_a_row_of_the_past_takes_new_fields_by_default(
+    store: Store, config: RunConfig, query: Query
+) -> None:
+    run_id = store.create(config)
+    query("UPDATE runs SET config = ?", json.dumps({"dataset": "digits", "epochs": 7}))
+    assert store.run(run_id).config == RunConfig(dataset="digits", epochs=7)
+
+
+def test_a_store_that_is_removed_under_way_does_not_come_back_wrong(
+    store: Store, config: RunConfig
+) -> None:
+    run_id = store.create(config)
+    finish(store, run_id)
+    shutil.rmtree(store.path)
+    with Store(store.path) as fresh:
+        assert fresh.runs() == []
+        with pytest.raises(RunNotFound):
+            fresh.run(run_id)
