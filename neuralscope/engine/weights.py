@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neuralscope.engine.arrays import Array
 from neuralscope.errors import WeightsError
@@ -57,6 +58,11 @@ def read(path: FilePath) -> tuple[list[Array], dict[str, Any]]:
     Raises:
         WeightsError: There is no such file, or it is not a whole, harmless weights file.
     """
+    entries = _unpacked(path)
+    return _checked_layers(path, entries), _checked_metadata(path, entries)
+
+
+def _unpacked(path: FilePath) -> dict[str, npt.NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
@@ -66,16 +72,20 @@ def read(path: FilePath) -> tuple[list[Array], dict[str, Any]]:
             )
         with np.load(path, allow_pickle=False) as archive:
             entries = {name: archive[name] for name in archive.files}
+    except WeightsError:
+        raise
     except FileNotFoundError:
         raise WeightsError(f"There is no weights file {path}.") from None
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError) as error:
+    except Exception as error:
+        # There is no end to what damage makes zipfile, its decompressors and NumPy's parser raise.
         raise WeightsError(f"{path} is damaged or is not a weights file (.npz).") from error
-    return _checked_layers(path, entries), _checked_metadata(path, entries)
+    # What does not begin like an array, NumPy hands out as bytes.
+    return {name: entry for name, entry in entries.items() if isinstance(entry, np.ndarray)}
 
 
-def _checked_layers(path: FilePath, entries: Mapping[str, Any]) -> list[Array]:
+def _checked_layers(path: FilePath, entries: Mapping[str, npt.NDArray[Any]]) -> list[Array]:
     arrays: list[Array] = []
     while f"weight_{len(arrays) // 2}" in entries:
         i = len(arrays) // 2
@@ -94,6 +104,8 @@ def _checked_layers(path: FilePath, entries: Mapping[str, Any]) -> list[Array]:
                 raise WeightsError(
                     f"{path}: layer {i} holds {array.dtype}, not float32 or float64."
                 )
+            if array.dtype != entries["weight_0"].dtype:
+                raise WeightsError(f"{path} mixes float32 and float64.")
             if not np.isfinite(array).all():
                 raise WeightsError(f"{path}: layer {i} holds numbers that are not finite.")
         arrays += [weight, bias]
@@ -102,12 +114,12 @@ def _checked_layers(path: FilePath, entries: Mapping[str, Any]) -> list[Array]:
     return arrays
 
 
-def _checked_metadata(path: FilePath, entries: Mapping[str, Any]) -> dict[str, Any]:
+def _checked_metadata(path: FilePath, entries: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
     if "metadata" not in entries:
         return {}
     try:
         metadata = json.loads(str(entries["metadata"]))
-    except json.JSONDecodeError as error:
+    except Exception as error:  # not JSON, nested too deep, or not even Unicode
         raise WeightsError(f"{path}: its metadata is not JSON.") from error
     if not isinstance(metadata, dict):
         raise WeightsError(f"{path}: its metadata is not a JSON object.")
@@ -123,7 +135,9 @@ def checked_activation(
         WeightsError: The file names an activation we do not know, or a wrong number of them.
     """
     n_hidden = len(arrays) // 2 - 1
-    names = metadata.get("activation", ["relu"] * n_hidden)
+    names = metadata.get("activation", "relu")
+    if isinstance(names, str):  # one for all, as in the constructor
+        names = [names] * n_hidden
     if (
         not isinstance(names, list)
         or len(names) != n_hidden

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,7 +141,7 @@ class Database:
         connection.text_factory = lambda raw: raw.decode(errors="replace")
         connection.execute("PRAGMA foreign_keys = ON")
         self._check_owner()
-        connection.execute("PRAGMA journal_mode = WAL")
+        self._log_ahead()
         connection.execute("PRAGMA synchronous = NORMAL")
         with self.writing():  # two processes may find it empty at once: look again with the lock
             if self._version() == 0:
@@ -148,6 +149,18 @@ class Database:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _log_ahead(self) -> None:
+        # The one statement for which SQLite does not wait its turn by itself.
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _check_owner(self) -> None:
         # Only SQLite may look into the file: closing it after reading would take away the locks

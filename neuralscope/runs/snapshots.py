@@ -16,8 +16,6 @@ live, for those who watch and in case it is killed.
 from __future__ import annotations
 
 import time
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +38,8 @@ GROWTH = 1.15
 def is_milestone(epoch: int) -> bool:
     """Return whether this epoch is kept whatever it brought.
 
-    All up to 20, then each 15 % later than the one before: 40 in 300 epochs, 66 in 10,000.
+    All up to 20, then each 15 % later than the one before: of the epochs from 0 to 300 these are
+    39, to 1,000 they are 48, and to 10,000 they are 64.
 
     >>> [epoch for epoch in range(18, 50) if is_milestone(epoch)]
     [18, 19, 20, 23, 27, 32, 37, 43]
@@ -134,23 +133,11 @@ def load_state(store: Store, run_id: str, name: str) -> Mapping[str, npt.NDArray
 
 def _read(path: Path, names: tuple[str, ...] | None) -> dict[str, npt.NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because np.load forgets to close what turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in names or archive.files}
-    except _DAMAGED as error:
+    except Exception as error:  # there is no end to what damage makes the parsers raise
         raise WeightsError(f"Snapshot {path} is gone or damaged.") from error
-
-
-_DAMAGED = (
-    OSError,
-    ValueError,
-    TypeError,  # an .npy file by the name of an .npz
-    LookupError,
-    EOFError,
-    RuntimeError,  # zipfile: encrypted, or packed in a way it does not know
-    zlib.error,
-    zipfile.BadZipFile,
-)
-"""What reading a damaged archive can raise."""
 
 
 def _path(store: Store, run_id: str, name: str) -> Path:

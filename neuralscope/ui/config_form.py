@@ -217,8 +217,9 @@ def _steps(name: str, steps: tuple[float, ...]) -> None:
 def _slider(name: str, step: float) -> None:
     setting = cast(Number, SETTINGS[name])
     st.slider(
-        min_value=setting.minimum,
-        max_value=setting.maximum,
+        # Streamlit wants all of a slider's numbers to be of one type.
+        min_value=float(setting.minimum),
+        max_value=float(setting.maximum),
         value=_initial(name),
         step=step,
         **_common(name),

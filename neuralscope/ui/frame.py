@@ -10,9 +10,11 @@ import streamlit as st
 from neuralscope.errors import NeuralScopeError
 
 # A chart of fixed size, such as a matrix, scrolls on a narrow screen instead of being cut off.
-_WIDE_CHARTS_SCROLL = (
-    "<style>[data-testid='stVegaLiteChart'] { overflow-x: auto; overflow-y: hidden; }</style>"
-)
+# Streamlit's own Stop, which ends the drawing of a page, must not look as if it ended a training.
+_STYLE = """<style>
+[data-testid='stVegaLiteChart'] { overflow-x: auto; overflow-y: hidden; }
+[data-testid='stStatusWidget'] button { display: none; }
+</style>"""
 
 PAGES = {"Train": "pages/train.py"}
 """Title -> script, in the order of the menu; the first is the start page."""
@@ -34,7 +36,7 @@ def page(title: str, subtitle: str) -> Iterator[None]:
     A NeuralScopeError that gets here is shown as its one sentence.
     """
     st.set_page_config(page_title=f"{title} · NeuralScope", page_icon="🔬", layout="wide")
-    st.html(_WIDE_CHARTS_SCROLL)
+    st.html(_STYLE)
     st.title(title, anchor=False)
     st.caption(subtitle)
     try:

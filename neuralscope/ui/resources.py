@@ -16,7 +16,8 @@ import streamlit as st
 
 from neuralscope import charts
 from neuralscope.analysis import confusion_counts, worst_mistakes
-from neuralscope.data import DATASETS, Dataset, Fetch, load_dataset, start_fetch
+from neuralscope.data import DATASETS, Dataset, Fetch, is_cached, load_dataset, start_fetch
+from neuralscope.errors import DataUnavailable
 from neuralscope.runs import (
     Estimate,
     Run,
@@ -53,6 +54,8 @@ def dataset(name: str) -> Dataset:
     Raises:
         DataError: It is not.
     """
+    if not is_cached(name):  # loading would fetch it, and keep the page waiting
+        raise DataUnavailable(f"{DATASETS[name].title} is not here, so there are no pictures.")
     return load_dataset(name)
 
 

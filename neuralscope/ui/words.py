@@ -9,11 +9,12 @@ def duration(seconds: float) -> str:
     >>> duration(0.0023), duration(0.3134), duration(75), duration(7260)
     ('2.3 ms', '0.31 s', '1 min 15 s', '2 h 1 min')
     """
-    if seconds < 0.1:
+    # The limits are those from which rounding would write 1e+02 ms and 60 s.
+    if seconds < 0.0995:
         return f"{1000 * seconds:.2g} ms"
     if seconds < 10:
         return f"{seconds:.2g} s"
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import itertools
 import json
@@ -18,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from neuralscope.data import Dataset, load_dataset
@@ -101,8 +103,8 @@ class Page:
 
     def badge(self) -> str:
         """Return the status that the run shown is given."""
-        badge = next(e.value for e in self.app.main if "-badge[" in str(e.value))
-        return str(badge).rpartition(": ")[2].rstrip("]")
+        badge = next(text for text in self.said("markdown") if "-badge[" in text)
+        return badge.rpartition(": ")[2].rstrip("]")
 
     def beside(self, label: str) -> str:
         """Return the error right after a control of the sidebar, or nothing."""
@@ -112,22 +114,26 @@ class Page:
 
     # Charts
 
-    def charts(self) -> dict[str, dict[str, pd.DataFrame]]:
-        """Return the tables behind each chart, by the chart's key."""
-        charts = {}
-        for element in self.app.get("vega_lite_chart"):
-            proto = element.proto
-            tables = {
-                each.name: pa.ipc.open_stream(io.BytesIO(each.data.data)).read_pandas()
-                for each in proto.datasets
-            }
-            charts[proto.id.rpartition("-")[2]] = tables
-        return charts
+    def charts(self) -> dict[str, str]:
+        """Return the text alternative of each chart, by the first table behind it."""
+        return {each.proto.datasets[0].name: each.proto.alt for each in self._figures()}
 
-    def marks(self) -> list[str]:
-        """Return the labels of the marks on the loss curve."""
-        tables = self.charts()["curves_loss"]
-        return list(tables["marks"]["label"]) if "marks" in tables else []
+    def marks(self) -> list[tuple[float, str]]:
+        """Return place and label of the marks on the loss curve."""
+        tables = _tables(next(each for each in self._figures() if "Loss" in each.proto.spec))
+        if "marks" not in tables:
+            return []
+        return list(zip(tables["marks"]["x"], tables["marks"]["label"], strict=True))
+
+    def _figures(self) -> list[Any]:
+        return [each for each in self.app.get("vega_lite_chart") if each.proto.datasets]
+
+
+def _tables(figure: Any) -> dict[str, pd.DataFrame]:
+    return {
+        each.name: pa.ipc.open_stream(io.BytesIO(each.data.data)).read_pandas()
+        for each in figure.proto.datasets
+    }
 
 
 class HandRun:
@@ -224,12 +230,16 @@ class Runs:
     def queued(self, **settings: Any) -> HandRun:
         return HandRun(self.store, config(**settings))
 
-    def running(self, epochs: int = 2, **settings: Any) -> HandRun:
-        return self.queued(**settings).start().learn(epochs)
+    def running(self, learned: int = 2, **settings: Any) -> HandRun:
+        return self.queued(**settings).start().learn(learned)
 
     def trained(self, **settings: Any) -> Run:
         """Let the real trainer compute a run to its end."""
-        return Trainer(self.store, self.store.create(config(**settings))).run()
+        return self.take_up(self.store.create(config(**settings)))
+
+    def take_up(self, run_id: str) -> Run:
+        """Let the real trainer take up a queued run."""
+        return Trainer(self.store, run_id).run()
 
     def finished(self) -> Run:
         run = self.trained(epochs=2)
@@ -237,7 +247,7 @@ class Runs:
         return run
 
     def stopped(self) -> Run:
-        """Let somebody stop a run after its second epoch."""
+        """Let somebody stop a run when its second epoch is complete."""
         run_id = self.store.create(config(epochs=10_000))
 
         def stop(record: object) -> None:
@@ -268,6 +278,15 @@ def store(run_store: Path) -> Iterator[Store]:
 @pytest.fixture
 def runs(store: Store, monkeypatch: pytest.MonkeyPatch) -> Runs:
     return Runs(store, monkeypatch)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_components() -> Iterator[None]:
+    """Let Streamlit look through the installed packages once, not for every page opened."""
+    with pytest.MonkeyPatch.context() as patch:
+        scan = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -46,20 +46,17 @@ def test_every_field_is_put_to_the_proof() -> None:
     assert list(REFUSED) == list(SETTINGS) == [each.name for each in dataclasses.fields(RunConfig)]
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [(field, value) for field, values in REFUSED.items() for value in values],
-    ids=lambda value: repr(value)[:30],
-)
-def test_a_value_that_is_not_allowed_is_refused(field: str, value: Any) -> None:
-    with pytest.raises(ConfigError) as caught:
-        RunConfig(**{field: value})
-    error = caught.value
-    assert error.field == field
-    assert error.value is value or error.value == value
-    assert error.allowed
-    assert str(error).startswith(f"{field} is ")
-    assert str(error).endswith(f", but must be {error.allowed}.")
+@pytest.mark.parametrize("field", SETTINGS)
+def test_a_value_that_is_not_allowed_is_refused(field: str) -> None:
+    for value in REFUSED[field]:
+        with pytest.raises(ConfigError) as caught:
+            RunConfig(**{field: value})
+        error = caught.value
+        assert error.field == field
+        assert error.value is value or error.value == value
+        assert error.allowed
+        assert str(error).startswith(f"{field} is ")
+        assert str(error).endswith(f", but must be {error.allowed}.")
 
 
 @pytest.mark.parametrize("field", SETTINGS)
@@ -183,13 +180,15 @@ def random_config(rng: np.random.Generator) -> RunConfig:
     return RunConfig(**values)
 
 
-@pytest.mark.parametrize("seed", range(100))
-def test_any_configuration_survives_json_and_url(seed: int) -> None:
-    config = random_config(np.random.default_rng(seed))
-    assert RunConfig.from_dict(config.as_dict()) == config
-    assert RunConfig.from_dict(json.loads(json.dumps(config.as_dict(), allow_nan=False))) == config
-    assert RunConfig.from_query(config.as_query()) == (config, [])
-    assert all(isinstance(text, str) for text in config.as_query().values())
+def test_any_configuration_survives_json_and_url() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        config = random_config(rng)
+        assert RunConfig.from_dict(config.as_dict()) == config
+        text = json.dumps(config.as_dict(), allow_nan=False)
+        assert RunConfig.from_dict(json.loads(text)) == config
+        assert RunConfig.from_query(config.as_query()) == (config, [])
+        assert all(isinstance(text, str) for text in config.as_query().values())
 
 
 def test_a_dict_holds_all_fields_and_a_query_only_what_differs() -> None:
@@ -265,12 +264,11 @@ def test_rubbish_in_an_address_is_told_and_the_rest_kept(
         assert setting.text(getattr(config, field)) == query[field]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_whatever_an_address_says_there_is_a_configuration(seed: int) -> None:
-    rng = np.random.default_rng(seed)
+def test_whatever_an_address_says_there_is_a_configuration() -> None:
+    rng = np.random.default_rng(0)
     pieces = ["0", "1", "9", "-", "+", ".", ",", " ", "_", "e", "nan", "none", "relu", "adam"]
     pieces += ["\0", "\n", "\udc80", "٣", "½", "💥", "'", ";", "%", "inf", "999999999999"]
-    for _ in range(20):
+    for _ in range(500):
         query = {name: "".join(rng.choice(pieces, rng.integers(0, 6))) for name in SETTINGS}
         config, problems = RunConfig.from_query(query)
         assert RunConfig.from_dict(config.as_dict()) == config

@@ -29,9 +29,7 @@ def epoch_end(epoch: int) -> EpochEnd:
 
 def write_much(store: Store, run_id: str) -> None:
     block = StepBlock(1, 0.0, 1.0, np.ones(100_000, np.float32))
-    store.record(
-        run_id, Progress(1, 100_000, 1.0, 1.0, 0.1), [block], [(epoch_end(1), 1.0)]
-    )
+    store.record(run_id, Progress(1, 100_000, 1.0, 1.0, 0.1), [block], [(epoch_end(1), 1.0)])
 
 
 # Opening -----------------------------------------------------------------------------------------

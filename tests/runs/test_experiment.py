@@ -83,9 +83,7 @@ def test_another_data_set_is_refused_at_once(digits: Dataset) -> None:
         train(RunConfig(dataset="mnist"), digits)
 
 
-def test_a_network_with_other_layers_is_refused_at_once(
-    config: RunConfig, digits: Dataset
-) -> None:
+def test_a_network_with_other_layers_is_refused_at_once(config: RunConfig, digits: Dataset) -> None:
     network = Network((64, 9, 10), rng=np.random.default_rng(0))
     with pytest.raises(ConfigError, match=r"^hidden is \(8,\), but must be that of the network"):
         train(config, digits, network=network)

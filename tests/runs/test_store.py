@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shutil
 import time
@@ -222,7 +223,7 @@ def test_steps_come_back_from_many_blocks_to_the_bit(store: Store, config: RunCo
     cuts = [0, 1, 3, 10, 100, 2_000, 4_999, 5_000]
     blocks = [
         StepBlock(first + 1, first / 100, last / 100, losses[first:last])
-        for first, last in zip(cuts, cuts[1:], strict=False)
+        for first, last in itertools.pairwise(cuts)
     ]
     store.record(run_id, PROGRESS, blocks[:3])
     for block in blocks[3:]:

@@ -1,0 +1,511 @@
+"""A run on the Train page, in every state it can be in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from neuralscope.data import DATASETS, Dataset, load_dataset
+from neuralscope.runs import (
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    PAUSED,
+    QUEUED,
+    RUNNING,
+    STOPPED,
+    RunConfig,
+    Store,
+    launch,
+)
+from neuralscope.ui import run_picker
+
+if TYPE_CHECKING:
+    from tests.pages.conftest import Page, Runs
+
+Open = Callable[..., "Page"]
+
+ENTRIES = ("dashboard.py", "pages/train.py")
+
+
+def set_up(runs: Runs, state: str) -> str:
+    """Return the id of a run in this state."""
+    match state:
+        case "queued":
+            return runs.queued().run_id
+        case "running, nothing learned":
+            return runs.queued().start().run_id
+        case "running, one snapshot":
+            return runs.running(1).run_id
+        case "running":
+            return runs.running(3).run_id
+        case "paused":
+            return runs.running().pause().run_id
+        case "finished":
+            return runs.finished().run_id
+        case "stopped":
+            return runs.stopped().run_id
+        case "stopped in the queue":
+            run = runs.queued()
+            runs.store.send(run.run_id, "stop")
+            return runs.take_up(run.run_id).run_id
+        case "diverged":
+            return runs.diverged().run_id
+        case "failed":
+            run_id = runs.queued().run_id
+            runs.store.end(run_id, FAILED, "This machine has not enough memory for it.")
+            return run_id
+        case "interrupted":
+            run_id = runs.running().run_id
+            runs.lose_trainers()
+            return run_id
+    raise AssertionError(state)
+
+
+STATES = {
+    "queued": "Queued",
+    "running, nothing learned": "Running",
+    "running, one snapshot": "Running",
+    "running": "Running",
+    "paused": "Paused",
+    "finished": "Finished",
+    "stopped": "Stopped",
+    "stopped in the queue": "Stopped",
+    "diverged": "Diverged",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("state", STATES)
+def test_a_link_shows_a_run_in_any_state(
+    open_page: Open, runs: Runs, state: str, entry: str
+) -> None:
+    run_id = set_up(runs, state)
+    page = open_page(entry, run=run_id)
+    assert page.query["run"] == run_id
+    assert page.badge() == STATES[state]
+    assert runs.store.run(run_id).name in [title.value for title in page.app.subheader]
+    assert " of " in page.metric("Epoch")
+    assert page.metric("Validation accuracy")
+    assert page.metric("Throughput")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_live_run_takes_commands_and_one_that_has_ended_does_not(
+    open_page: Open, runs: Runs, state: str
+) -> None:
+    page = open_page(run=set_up(runs, state))
+    live = STATES[state] in ("Queued", "Running", "Paused")
+    labels = page.labels()
+    assert ("Stop" in labels) == ("Learning rate now" in labels) == live
+    assert ("Pause" in labels) == (live and state != "paused")
+    assert ("Resume" in labels) == (state == "paused")
+    assert bool(page.app.get("progress")) == live
+    # One button of the page is the one to press.
+    assert page.is_primary("Start training") != live
+
+
+# Live ---------------------------------------------------------------------------------------------
+
+
+def test_a_queued_run_says_its_place(open_page: Open, runs: Runs) -> None:
+    first, second = runs.queued(), runs.queued(seed=1)
+    assert open_page(run=first.run_id).says("Place 1 in the queue.")
+    page = open_page(run=second.run_id)
+    assert page.says("Place 2 in the queue.")
+    assert page.says("The first point comes as soon as the data is loaded.")
+    assert page.metric("Validation accuracy") == "–"
+
+
+def test_a_run_shows_its_network_before_it_has_learned_anything(
+    open_page: Open, runs: Runs
+) -> None:
+    page = open_page(run=runs.queued().start().run_id)
+    assert page.metric("Epoch") == "0 of 50"
+    assert set(page.charts()) == {"lines", "cells", "pictures"}
+
+
+def test_figures_of_a_running_run(open_page: Open, runs: Runs) -> None:
+    run = runs.running(2, epochs=8)
+    epochs = runs.store.epochs(run.run_id)
+    page = open_page(run=run.run_id)
+    assert page.metric("Epoch") == "2 of 8"
+    assert page.metric("Validation accuracy") == f"{100 * epochs.validation_accuracy[2]:.2f} %"
+    assert page.metric("Best so far") == f"{100 * epochs.validation_accuracy.max():.2f} %"
+    assert page.metric("Throughput") == "1,257/s"
+    assert page.metric("Elapsed") == "2 s"
+    assert page.metric("Time left") == "6 s"
+    assert page.app.get("progress")[0].proto.value == 25
+
+
+def test_a_live_page_shows_what_has_come_since(open_page: Open, runs: Runs) -> None:
+    run = runs.running(1)
+    page = open_page(run=run.run_id)
+    assert page.metric("Epoch") == "1 of 50"
+    run.learn(5)
+    assert page.look().metric("Epoch") == "5 of 50"
+
+
+def test_the_text_of_a_live_chart_stays_the_same_so_that_it_is_not_drawn_anew(
+    open_page: Open, runs: Runs
+) -> None:
+    run = runs.running(1)
+    page = open_page(run=run.run_id)
+    before = page.charts()
+    run.learn(3)
+    assert page.look().charts() == before
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"), [("Pause", "pause"), ("Stop", "stop"), ("Resume", "resume")]
+)
+def test_a_button_sends_its_command_once(
+    open_page: Open, runs: Runs, label: str, kind: str
+) -> None:
+    run = runs.running()
+    if label == "Resume":
+        run.pause()
+    page = open_page(run=run.run_id).click(label)
+    assert run.commands() == [(kind, None)]
+    page.look()
+    assert run.commands() == []
+
+
+def test_pause_turns_into_resume_and_back(open_page: Open, runs: Runs) -> None:
+    run = runs.running()
+    page = open_page(run=run.run_id)
+    run.pause()
+    page.look()
+    assert page.is_primary("Resume")
+    assert page.badge() == "Paused"
+    run.resume()
+    page.look()
+    assert page.badge() == "Running"
+    assert "Resume" not in page.labels()
+    assert [label for _, label in page.marks()] == ["paused", "resumed"]
+
+
+def test_the_live_learning_rate_is_sent_and_marked(open_page: Open, runs: Runs) -> None:
+    run = runs.running(2)
+    page = open_page(run=run.run_id)
+    assert page.value("Learning rate now") == 0.2
+    page.set("Learning rate now", 0.05)
+    assert run.commands() == [("learning_rate", 0.05)]
+    assert page.look().value("Learning rate now") == 0.05, "while the trainer has not answered"
+    run.set_rate(0.05)
+    run.learn(3)
+    page.look()
+    assert page.value("Learning rate now") == 0.05
+    assert page.marks() == [(2.0, "learning rate 0.2 → 0.05")]
+    assert run.commands() == [], "what somebody else says is not said again"
+
+
+def test_the_live_learning_rate_can_be_put_back(open_page: Open, runs: Runs) -> None:
+    run = runs.running(2)
+    page = open_page(run=run.run_id)
+    for rate in (0.05, 0.2, 0.05):
+        page.set("Learning rate now", rate)
+        assert run.commands() == [("learning_rate", rate)]
+        run.set_rate(rate)
+        assert page.look().value("Learning rate now") == rate
+
+
+def test_a_learning_rate_that_somebody_else_sets_is_shown(open_page: Open, runs: Runs) -> None:
+    run = runs.running(learning_rate=0.037)
+    page = open_page(run=run.run_id)
+    assert page.value("Learning rate now") == 0.037
+    run.set_rate(0.0123)
+    assert page.look().value("Learning rate now") == 0.0123
+    assert run.commands() == []
+
+
+def test_the_learning_rate_of_the_form_is_not_that_of_the_run(open_page: Open, runs: Runs) -> None:
+    run = runs.running()
+    page = open_page(run=run.run_id).set("Learning rate", 0.5)
+    assert page.value("Learning rate now") == 0.2
+    assert run.commands() == []
+
+
+def test_a_command_that_comes_too_late_is_told(
+    open_page: Open, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.running()
+    page = open_page(run=run.run_id)
+    runs.store.end(run.run_id, FINISHED)
+    page.click("Pause")  # on the page as it was
+    assert page.badge() == "Finished"
+
+
+# Ended --------------------------------------------------------------------------------------------
+
+
+def test_a_finished_run_says_how_it_did_on_the_test_digits(open_page: Open, runs: Runs) -> None:
+    run = runs.finished()
+    assert run.test_accuracy is not None
+    page = open_page(run=run.run_id)
+    [sentence] = page.said("success")
+    assert f"It reads **{100 * run.test_accuracy:.2f} %** of the 360 test digits" in sentence
+    assert f"{round(360 * (1 - run.test_accuracy))} it gets wrong" in sentence
+    assert f"in epoch {run.best_epoch}" in sentence
+    assert page.metric("Epoch") == "2 of 2"
+
+
+def test_the_charts_of_an_ended_run_are_told_in_words(open_page: Open, runs: Runs) -> None:
+    charts = open_page(run=runs.finished().run_id).charts()
+    assert "over 2 epochs" in charts["lines"]
+    assert "of 180 digits" in charts["cells"]
+    assert "digits" in charts["pictures"]
+
+
+def test_a_stopped_run_is_tested_and_says_where_it_was(open_page: Open, runs: Runs) -> None:
+    run = runs.stopped()
+    page = open_page(run=run.run_id)
+    [sentence] = page.said("success")
+    assert "of the 360 test digits" in sentence
+    assert f"It was stopped in epoch {run.epoch + 1}." in sentence
+
+
+def test_a_run_that_was_stopped_before_it_began_says_so(open_page: Open, runs: Runs) -> None:
+    page = open_page(run=set_up(runs, "stopped in the queue"))
+    assert page.said("warning") == ["It was stopped before it had begun."]
+
+
+def test_a_diverged_run_says_where_and_what_helps(open_page: Open, runs: Runs) -> None:
+    page = open_page(run=runs.diverged().run_id)
+    [sentence] = page.said("error")
+    assert "Training diverged in epoch 1, step" in sentence
+    assert "A smaller learning rate usually helps." in sentence
+
+
+def test_a_failed_run_says_why(open_page: Open, runs: Runs) -> None:
+    page = open_page(run=set_up(runs, "failed"))
+    assert page.said("error") == ["This machine has not enough memory for it."]
+
+
+def test_an_interrupted_run_says_what_is_left(open_page: Open, runs: Runs) -> None:
+    page = open_page(run=set_up(runs, "interrupted"))
+    [sentence] = page.said("warning")
+    assert sentence.startswith("Its trainer ended without a word. What it had learned is kept.")
+    assert set(page.charts()) == {"lines", "cells", "pictures"}
+
+
+def test_what_computed_a_run_can_be_read(open_page: Open, runs: Runs) -> None:
+    run = runs.finished()
+    page = open_page(run=run.run_id)
+    facts = json.loads(page.app.json[0].value)
+    assert facts["config"] == run.config.as_dict()
+    assert facts["run_id"] == run.run_id
+    assert facts["data_digest"] == load_dataset("digits").digest
+
+
+# Curves -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("along", "log", "smoothing"),
+    [("epoch", True, 0.0), ("step", False, 0.99), ("time", True, 0.99)],
+)
+def test_curves_can_be_read_in_every_way(
+    open_page: Open, runs: Runs, along: str, log: bool, smoothing: float
+) -> None:
+    run = runs.running(2)
+    run.set_rate(0.1)
+    run.learn(3)
+    page = open_page(run=run.run_id)
+    page.control("Log scale").set_value(log)
+    page.control("Smoothing").set_value(smoothing)
+    page.set("Over", along)
+    [(at, label)] = page.marks()
+    assert label == "learning rate 0.2 → 0.1"
+    assert at == {"epoch": 2.0, "step": 80.0, "time": 2.0}[along]
+
+
+# Which run ----------------------------------------------------------------------------------------
+
+
+def test_without_a_link_a_live_run_is_shown(open_page: Open, runs: Runs) -> None:
+    runs.finished()
+    live = runs.running()
+    page = open_page()
+    assert page.query["run"] == live.run_id
+    assert page.badge() == "Running"
+
+
+def test_without_a_link_no_ended_run_is_shown(open_page: Open, runs: Runs) -> None:
+    runs.finished()
+    page = open_page()
+    assert "run" not in page.query
+    assert page.metric("Parameters")
+
+
+def test_the_menu_turns_to_any_run_and_back_to_a_new_one(open_page: Open, runs: Runs) -> None:
+    first, second = runs.finished(), runs.diverged()
+    page = open_page(run=first.run_id).set("Run", second.run_id)
+    assert page.query["run"] == second.run_id
+    assert page.badge() == "Diverged"
+    page.set("Run", first.run_id)
+    assert page.badge() == "Finished"
+    page.set("Run", run_picker.NONE)
+    assert "run" not in page.query
+    assert page.metric("Parameters")
+
+
+@pytest.mark.parametrize(
+    "run_id",
+    ["20260101-000000-abcd", "nonsense", "../../etc/passwd", "%00", "x" * 5000, "1' OR '1'='1"],
+)
+def test_an_unknown_run_is_told_in_one_sentence(open_page: Open, run_id: str) -> None:
+    page = open_page(run=run_id)
+    [sentence] = page.said("warning")
+    assert sentence.startswith("There is no run ")
+    assert len(sentence) < 400
+    assert page.metric("Parameters"), "the form goes on as without a link"
+    assert page.query == {"dataset": "digits"}
+
+
+def test_a_run_that_is_deleted_while_it_is_looked_at_is_told(open_page: Open, runs: Runs) -> None:
+    run = runs.finished()
+    page = open_page(run=run.run_id)
+    runs.store.delete(run.run_id)
+    page.look()
+    [sentence] = page.said("warning")
+    assert run.run_id in sentence
+    assert page.metric("Parameters")
+
+
+def test_snapshots_that_are_gone_are_told_and_the_curves_stay(open_page: Open, runs: Runs) -> None:
+    run = runs.finished()
+    shutil.rmtree(runs.store.folder(run.run_id))
+    page = open_page(run=run.run_id)
+    [sentence] = page.said("warning")
+    assert "is gone or damaged" in sentence
+    assert set(page.charts()) == {"lines"}
+
+
+def test_a_run_is_shown_whatever_its_name_holds(open_page: Open, store: Store) -> None:
+    name = "**bold** [link](https://example.org) :red[x] $x^2$ <b>"
+    page = open_page(run=store.create(RunConfig(dataset="digits"), name))
+    assert page.badge() == "Queued"
+
+
+def test_a_set_up_like_this_one_is_copied_to_the_form(open_page: Open, runs: Runs) -> None:
+    run = runs.trained(hidden=(9, 5), learning_rate=0.037, epochs=1, seed=7)
+    page = open_page(run=run.run_id, epochs="20").click("Set up a run like this")
+    assert page.value("Units in layer 2") == 5
+    assert page.value("Learning rate") == 0.037
+    assert RunConfig.from_query(page.query) == (run.config, [])
+
+
+# Starting -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_start_trains_what_the_form_says_to_its_end(
+    open_page: Open, store: Store, entry: str
+) -> None:
+    page = open_page(entry, hidden="8", seed="3").set("Epochs", 2).click("Start training")
+    run_id = page.query["run"]
+    config = RunConfig(dataset="digits", hidden=(8,), seed=3, epochs=2)
+    assert store.run(run_id).config == config
+    deadline = time.monotonic() + 30
+    while page.badge() in ("Queued", "Running"):
+        assert time.monotonic() < deadline, store.run(run_id)
+        page.look()
+    assert page.badge() == "Finished"
+    assert page.says("of the 360 test digits")
+    assert len(store.runs()) == 1
+
+
+def test_starting_again_trains_a_second_run_and_shows_it(open_page: Open, store: Store) -> None:
+    page = open_page(epochs="1").click("Start training")
+    first = page.query["run"]
+    page.set("Seed", 1).click("Start training")
+    second = page.query["run"]
+    assert first != second
+    assert {run.run_id: run.config.seed for run in store.runs()} == {first: 0, second: 1}
+
+
+def test_a_run_that_cannot_be_started_is_told(
+    open_page: Open, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neuralscope.runs.launcher.sys.executable", "/nowhere/python")
+    page = open_page().click("Start training")
+    assert page.said("error") == ["No trainer could be started: No such file or directory."]
+    assert page.metric("Parameters")
+    page.look()
+    assert page.said("error") == [], "said once"
+
+
+# The store ----------------------------------------------------------------------------------------
+
+
+def test_a_store_that_cannot_be_made_is_told_in_one_sentence(
+    open_page: Open, run_store: Path
+) -> None:
+    run_store.write_text("a file where the folder should be")
+    page = open_page()
+    assert page.said("error") == [f"The run store {run_store} cannot be made: File exists."]
+
+
+def test_a_database_of_another_program_is_told_in_one_sentence(
+    open_page: Open, run_store: Path
+) -> None:
+    run_store.mkdir()
+    database = sqlite3.connect(run_store / "neuralscope.sqlite3")
+    database.execute("CREATE TABLE theirs (x)")
+    database.close()
+    page = open_page()
+    [sentence] = page.said("error")
+    assert "is a database of another program; choose another store." in sentence
+
+
+def test_a_store_that_breaks_meanwhile_is_told(open_page: Open, runs: Runs) -> None:
+    page = open_page(run=runs.finished().run_id)
+    database = sqlite3.connect(runs.store.path / "neuralscope.sqlite3")
+    with database:
+        database.execute("DROP TABLE runs")
+    database.close()
+    page.look()
+    assert "failed: no such table: runs." in " ".join(page.said("error", "warning"))
+
+
+# Data that is not here ----------------------------------------------------------------------------
+
+
+def test_a_run_whose_data_is_not_here_has_curves_but_no_pictures(
+    open_page: Open, runs: Runs
+) -> None:
+    info = DATASETS["mnist"]
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (200, info.n_features), np.uint8)
+    y = rng.integers(0, 10, 200)
+    made_up = Dataset(
+        name="mnist",
+        x_train=x,
+        y_train=y,
+        x_validation=x[:50],
+        y_validation=y[:50],
+        x_test=x[:50],
+        y_test=y[:50],
+        image_shape=info.image_shape,
+        class_names=tuple("0123456789"),
+        pixel_max=255,
+        digest="",
+    )
+    run = runs.queued(dataset="mnist").start(made_up).learn(2)
+    runs.store.end(run.run_id, STOPPED, test_accuracy=0.5)
+    page = open_page(run=run.run_id)
+    assert set(page.charts()) == {"lines"}
+    [sentence] = page.said("warning")
+    assert sentence.startswith("MNIST is not here")
+    assert sum(run.config.dataset == "mnist" for run in runs.store.runs()) == 1

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from neuralscope.ui import words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 ms"),
+        (0.0023, "2.3 ms"),
+        (0.099, "99 ms"),
+        (0.3134, "0.31 s"),
+        (1.0, "1 s"),
+        (9.94, "9.9 s"),
+        (10, "10 s"),
+        (59.4, "59 s"),
+        (60, "1 min 0 s"),
+        (75, "1 min 15 s"),
+        (3_599.4, "59 min 59 s"),
+        (3_600, "1 h 0 min"),
+        (7_260, "2 h 1 min"),
+        (360_000, "100 h 0 min"),
+    ],
+)
+def test_a_time_span_is_told_in_the_unit_that_fits_it(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize("seconds", [0.0999, 9.96, 59.7, 119.7, 3_599.7, 7_199.9])
+def test_a_time_span_that_rounds_up_goes_over_to_the_next_unit(seconds: float) -> None:
+    text = words.duration(seconds)
+    assert "60" not in text
+    assert "100" not in text
+    assert "e" not in text
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "text"),
+    [
+        (0.98765, 2, "98.77 %"),
+        (1.0, 2, "100.00 %"),
+        (0.0, 0, "0 %"),
+        (0.5, 1, "50.0 %"),
+        (None, 2, "–"),
+    ],
+)
+def test_a_share_is_told_in_percent(share: float | None, digits: int, text: str) -> None:
+    assert words.percent(share, digits) == text
