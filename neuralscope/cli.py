@@ -315,13 +315,13 @@ def _config_from(options: argparse.Namespace) -> RunConfig:
 
 def _check_writable(output: Path) -> None:
     """Find out before hours of training, not after. Raises _Mistake."""
-    if output.exists() and not output.is_file():
-        raise _Mistake(f"The output {output} is no file that could be written.")
-    if not output.parent.is_dir():
-        raise _Mistake(
-            f"The output {output} cannot be written: there is no folder {output.parent}."
-        )
     try:
+        if output.exists() and not output.is_file():
+            raise _Mistake(f"The output {output} is no file that could be written.")
+        if not output.parent.is_dir():
+            raise _Mistake(
+                f"The output {output} cannot be written: there is no folder {output.parent}."
+            )
         # As the weights will be written: under a temporary name, in the same folder.
         tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.").close()
     except OSError as error:

@@ -139,15 +139,15 @@ class Trainer:
         Raises:
             StoreError: The store cannot be written any more, or the run is not ours any more.
         """
-        self._store.adopt(self._run_id, self._token)
         heart = threading.Thread(target=self._beat, daemon=True)
-        heart.start()
-        try:
-            with self._listening():
+        with self._listening():
+            self._store.adopt(self._run_id, self._token)
+            heart.start()
+            try:
                 self._run_guarded()
-        finally:
-            self._over.set()
-            heart.join()
+            finally:
+                self._over.set()
+                heart.join()
         return self._store.run(self._run_id)
 
     def _run_guarded(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from neuralscope.data import Dataset, load_dataset
-from neuralscope.runs import Event, Run, RunConfig, Store, launch
+from neuralscope.runs import LATEST, Event, Run, RunConfig, Store, launch, list_snapshots
 from neuralscope.runs.database import FILE_NAME
 
 DEADLINE = 20.0
@@ -25,11 +25,21 @@ DEADLINE = 20.0
 class Process:
     """A trainer in a process of its own, and the run it computes."""
 
-    def __init__(self, store: Store, run_id: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, store: Store, run_id: str, process: subprocess.Popen[bytes] | None = None
+    ) -> None:
         self.store = store
         self.run_id = run_id
-        self.process = process
-        self.pid = process.pid
+        self._process = process
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "another process has started it"
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     @property
     def run(self) -> Run:
@@ -49,6 +59,17 @@ class Process:
     def until_steps(self, n: int = 1) -> Run:
         return self.until(lambda run: run.step >= n, f"step {n}")
 
+    def until_adopted(self) -> None:
+        """Wait until the process is there and has taken the run."""
+        query = "SELECT trainer FROM runs WHERE run_id = ?"
+        self.until(lambda run: rows(self.store, query, self.run_id) != [("",)], "its trainer")
+
+    def until_latest(self) -> None:
+        """Wait until there is a snapshot of the middle of an epoch."""
+        self.until(
+            lambda run: LATEST in [s.name for s in list_snapshots(self.store, self.run_id)], LATEST
+        )
+
     def send(self, kind: str, value: float | None = None) -> Event:
         """Send a command, and return the event that answers it."""
         n_before = len(self.store.events(self.run_id))
@@ -61,7 +82,11 @@ class Process:
 
     def command_rows(self) -> list[tuple[str, float, float | None]]:
         """Return kind, time of sending and time of taking of each command."""
-        return rows(self.store, "SELECT kind, at, handled FROM commands ORDER BY id")
+        return rows(
+            self.store,
+            "SELECT kind, at, handled FROM commands WHERE run_id = ? ORDER BY id",
+            self.run_id,
+        )
 
     def ended(self) -> int:
         """Wait for the process to end and return its exit status."""
@@ -105,6 +130,10 @@ class Laboratory:
         run_id = self.store.create(config)
         return Process(self.store, run_id, self.spawn(self.trainer_command(run_id), **options))
 
+    def watch(self, run_id: str) -> Process:
+        """Watch a run whose trainer is another process's child."""
+        return Process(self.store, run_id)
+
     def trainer_command(self, run_id: str) -> list[str]:
         return [
             *(sys.executable, "-m", "neuralscope.runs.trainer"),
@@ -131,6 +160,16 @@ class Laboratory:
 def laboratory(tmp_path: Path, digits: Dataset) -> Iterator[Laboratory]:
     """Trainers in processes of their own; the digits are there already."""
     laboratory = Laboratory(tmp_path / "runs")
+    yield laboratory
+    laboratory.close()
+
+
+@pytest.fixture(scope="module")
+def laboratory_of_module(
+    tmp_path_factory: pytest.TempPathFactory, digits: Dataset
+) -> Iterator[Laboratory]:
+    """The same for runs that several tests look at."""
+    laboratory = Laboratory(tmp_path_factory.mktemp("laboratory") / "runs")
     yield laboratory
     laboratory.close()
 

@@ -218,6 +218,25 @@ def test_a_store_kept_busy_by_others_says_so(
     assert store.create(config)
 
 
+def test_a_new_store_waits_for_others_that_are_making_it(
+    run_store: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_store.mkdir()
+    # Another process has the write lock of the empty database: no switching to WAL meanwhile.
+    with closing(sqlite3.connect(run_store / FILE_NAME, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with monkeypatch.context() as impatience:
+            impatience.setattr(database, "PATIENCE", 0.05)
+            with pytest.raises(StoreError, match="other programs kept it busy"):
+                Store(run_store)
+        release = threading.Timer(0.1, other.rollback)
+        release.start()
+        with Store(run_store) as store:
+            store.create(config)
+            assert len(store.runs()) == 1
+        release.join()
+
+
 def test_a_closed_store_says_so(store: Store) -> None:
     store.close()
     with pytest.raises(StoreError, match=ONE_SENTENCE):
@@ -286,6 +305,22 @@ def test_processes_and_threads_that_write_at_once_lose_nothing(
         np.testing.assert_array_equal(store.epochs(run_id).epoch, np.arange(N_WRITTEN))
         np.testing.assert_array_equal(store.steps(run_id).loss, np.arange(4 * N_WRITTEN))
         assert store.run(run_id).epoch == N_WRITTEN - 1
+
+
+def test_opening_a_store_twice_takes_no_locks_away(store: Store, config: RunConfig) -> None:
+    # Were the file opened and closed by other means than SQLite, the locks of this process would
+    # be gone: whoever closes the store next would take itself for the last, and remove the log.
+    run_id = store.create(config)
+    with Store(store.path):
+        pass
+    code = "import sys; from neuralscope.runs import Store; Store(sys.argv[1]).close()"
+    subprocess.run(
+        [sys.executable, "-c", code, str(store.path)], cwd=Path(__file__).parents[2], check=True
+    )
+    assert (store.path / f"{FILE_NAME}-wal").exists()
+    store.set_status(run_id, "running")
+    with Store(store.path) as another:
+        assert another.run(run_id).status == "running"
 
 
 def test_many_may_make_the_store_at_once(run_store: Path, config: RunConfig) -> None:

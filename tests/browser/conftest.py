@@ -1,0 +1,298 @@
+"""The real dashboard, its trainers, and a Chromium that looks at it.
+
+Each tab is watched: an error on the console, an exception on the page, or a look-up on another
+host fails the test, whatever it is about.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from neuralscope.data import load_dataset
+from neuralscope.runs import Run, RunConfig, Store
+from neuralscope.runs.database import FILE_NAME
+from neuralscope.runs.trainer import Trainer
+
+CHECKOUT = Path(__file__).parents[2]
+DEADLINE = 8.0
+"""Seconds after which a test gives up waiting; it says nothing about how long anything takes."""
+
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait until something is true that no tab shows."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.01)
+
+
+class Server:
+    """A dashboard in a process of its own, with a run store of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder / "runs")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.address = f"http://localhost:{port}"
+        self._log_path = folder / "server.log"
+        with self._log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "streamlit", "run", "dashboard.py"),
+                    *("--server.port", str(port), "--server.headless", "true"),
+                ],
+                cwd=CHECKOUT,
+                # No data set is fetched here, nor anything else.
+                env={**os.environ, "NEURALSCOPE_STORE": str(self.store.path), **NO_NETWORK},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until(self._answers, f"the server, which said: {self.log()}")
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, self.log()
+        # Not a page: the first of those is for the test to ask for.
+        with contextlib.suppress(OSError):
+            with urllib.request.urlopen(f"{self.address}/_stcore/health") as answer:
+                return bool(answer.status == 200)
+        return False
+
+    def log(self) -> str:
+        return self._log_path.read_text(errors="replace")
+
+    def link(self, **query: str) -> str:
+        """Return an address of the Train page, with the built-in digits."""
+        return f"{self.address}/?{urlencode({'dataset': 'digits', **query})}"
+
+    def trained(self, **settings: Any) -> Run:
+        """Put a run in the store that has come to its end."""
+        settings = {"dataset": "digits", "hidden": (16,), "epochs": 3, **settings}
+        return Trainer(self.store, self.store.create(RunConfig(**settings))).run()
+
+    def stop_runs(self) -> None:
+        for run in self.store.active_runs():
+            self.store.send(run.run_id, "stop")
+        until(lambda: not self.store.active_runs(), "all runs to end")
+
+    def close(self) -> None:
+        """End the server and every trainer that it has started."""
+        self._process.terminate()
+        try:
+            self._process.wait(10.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        try:
+            until(lambda: not self.store.active_runs(), "the trainers to see that it is gone")
+        finally:
+            for trainer in self._active_trainers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(trainer, signal.SIGKILL)
+            self.store.close()
+
+    def _active_trainers(self) -> list[int]:
+        active = [run.run_id for run in self.store.active_runs()]
+        with contextlib.closing(sqlite3.connect(self.store.path / FILE_NAME)) as database:
+            rows = database.execute("SELECT run_id, trainer FROM runs").fetchall()
+        return [int(trainer.partition("-")[0]) for run_id, trainer in rows if run_id in active]
+
+
+NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+
+
+@pytest.fixture(scope="session")
+def chromium(session_environment: None) -> Iterator[Any]:
+    """A headless Chromium; the tests are skipped where it or Playwright is not installed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("Chromium is not installed")
+    playwright.expect.set_options(timeout=1000 * DEADLINE)
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def session_server(
+    chromium: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    load_dataset("digits")  # their compact copy is then there for trainers
+    server = Server(tmp_path_factory.mktemp("server"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def server(session_server: Server) -> Iterator[Server]:
+    """A dashboard that all tests share, without a live run."""
+    yield session_server
+    session_server.stop_runs()
+
+
+@pytest.fixture
+def fresh_server(chromium: Any, tmp_path: Path) -> Iterator[Server]:
+    """A dashboard that nobody has asked for anything."""
+    load_dataset("digits")
+    server = Server(tmp_path)
+    yield server
+    server.close()
+
+
+class Tab:
+    """A browser tab on the Train page."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.hosts: set[str] = set()
+        page.set_default_timeout(1000 * DEADLINE)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._note(request.url))
+        page.on("websocket", lambda socket: self._note(socket.url))
+
+    def _hear(self, message: Any) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def _note(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob"):
+            self.hosts.add(parts.netloc)
+
+    def open(self, link: str) -> Tab:
+        self.page.goto(link)
+        self.button("Start training").wait_for()
+        return self
+
+    def button(self, name: str) -> Any:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def slider(self, name: str) -> Any:
+        return self.page.get_by_role("slider", name=name, exact=True)
+
+    def badge(self, status: str) -> Any:
+        return self.page.locator("[data-testid=stMarkdown]").get_by_text(
+            re.compile(rf"(^|\s){status}$")
+        )
+
+    def sentence(self, text: str) -> Any:
+        return self.page.get_by_text(text)
+
+    def metric(self, label: str) -> str:
+        tile = self.page.locator("[data-testid=stMetric]", has_text=label).first
+        return str(tile.locator("[data-testid=stMetricValue]").inner_text())
+
+    def chart(self, name: str) -> Any:
+        """Return the chart whose text alternative begins so."""
+        return self.page.locator(f"[data-testid=stVegaLiteChart][aria-label^='{name}']")
+
+    def mark(self, label: str) -> Any:
+        """Return the label of something that happened, on the loss curve."""
+        return self.chart("Loss").locator("svg text", has_text=label)
+
+    def query(self) -> dict[str, str]:
+        parts = parse_qs(urlsplit(self.page.url).query, keep_blank_values=True)
+        return {name: values[-1] for name, values in parts.items()}
+
+    def run_id(self) -> str:
+        """Return the run in the address, once it is there."""
+        self.page.wait_for_url("**run=*")
+        return self.query()["run"]
+
+    def start(self) -> str:
+        """Press Start and return the id of the run that is then shown live."""
+        before = self.query().get("run")
+        self.button("Start training").click()
+        self.page.wait_for_url(lambda url: self._run_in(url) not in (None, before))
+        self.button("Pause").wait_for()
+        return self.query()["run"]
+
+    @staticmethod
+    def _run_in(url: str) -> str | None:
+        return parse_qs(urlsplit(url).query).get("run", [None])[0]
+
+    def exceptions(self) -> list[str]:
+        return list(self.page.locator("[data-testid=stException]").all_inner_texts())
+
+    def overflow(self) -> list[str]:
+        """Return what is wider than the window and cannot be scrolled by itself."""
+        found: list[str] = self.page.evaluate(OVERFLOW)
+        return found
+
+
+OVERFLOW = """() => {
+    const main = document.querySelector('[data-testid=stMain]');
+    const found = [];
+    for (const frame of [document.scrollingElement, main])
+        if (frame.scrollWidth > frame.clientWidth)
+            found.push(`${frame.tagName}: ${frame.scrollWidth} > ${frame.clientWidth}`);
+    return found;
+}"""
+
+
+@pytest.fixture
+def open_tab(chromium: Any) -> Iterator[Callable[..., Tab]]:
+    """Open a tab: in a window of its own, or beside another one."""
+    contexts: list[Any] = []
+    tabs: list[Tab] = []
+
+    def open_tab(link: str, beside: Tab | None = None, **options: Any) -> Tab:
+        if beside is None:
+            size = {"width": 1280, "height": 900}
+            context = chromium.new_context(**{"viewport": size, **options})
+            contexts.append(context)
+        else:
+            context = beside.page.context
+        tab = Tab(context.new_page())
+        tabs.append(tab)
+        return tab.open(link)
+
+    yield open_tab
+    exceptions = [text for tab in tabs for text in tab.exceptions()]
+    complaints = [text for tab in tabs for text in tab.complaints]
+    hosts = {host.partition(":")[0] for tab in tabs for host in tab.hosts}
+    for context in contexts:
+        context.close()
+    assert exceptions == []
+    assert complaints == []
+    assert hosts <= {"localhost"}
