@@ -64,9 +64,7 @@ class Arena:
         The first round warms up and is not told: files are read, programs compiled.
         """
         for number in range(repeat + 1):
-            taken = {
-                (row, name): self.seconds(name, row) for row in rows for name in self._lines
-            }
+            taken = {(row, name): self.seconds(name, row) for row in rows for name in self._lines}
             if number:
                 yield taken
 

@@ -30,7 +30,10 @@ class ConfigError(NeuralScopeError):
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         """Put the three into one sentence."""
-        shown = repr(value)
+        try:
+            shown = repr(value)
+        except ValueError:  # an integer of thousands of digits
+            shown = "far too long"
         if len(shown) > 80:
             shown = shown[:77] + "..."
         super().__init__(f"{field} is {shown}, but must be {allowed}.")

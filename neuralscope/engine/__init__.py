@@ -8,8 +8,8 @@ Read it in this order; each file uses only those above it.
     layers          the dense layer, forward and backward
     loss            softmax and cross-entropy
     workspace       the memory of one pass
-    network         layers in a row; backpropagation; the flat parameter vector
     weights         the weights file
+    network         layers in a row; backpropagation; the flat parameter vector
     gradient_check  is backpropagation right?
     optimizers      from gradient to step
     schedules       the learning rate over time

@@ -163,7 +163,7 @@ class Network:
         if len(labels) == 0 or labels.min() < 0 or labels.max() >= self.sizes[-1]:
             raise ValueError(f"y must be classes from 0 to {self.sizes[-1] - 1}, at least one")
         workspace = Workspace(self.sizes, len(examples), self.dtype)
-        loss = self.backpropagate(examples, labels, workspace, l2=l2)
+        loss = self.backpropagate(examples, labels.astype(np.int64), workspace, l2=l2)
         penalty = sum(float(np.vdot(layer.weight, layer.weight)) for layer in self.layers)
         return loss + l2 / 2 * penalty, self.gradient.copy()
 

@@ -363,7 +363,7 @@ class Training:
         }
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Go back, or forward, to where `state()` was taken.
+        """Go back, or forward, to where `state()` was taken; then ask for `records()` anew.
 
         Raises:
             ValueError: The state is of another network or another optimizer.
@@ -379,6 +379,7 @@ class Training:
         self.epoch = position["epoch"]
         self.step = position["step"]
         self.learning_rate = position["learning_rate"]
+        self.diverged = None
         self.optimizer.step_count = position["optimizer_steps"]
         self._batches_done = position["batches_done"]
         self._epoch_rng = position["epoch_rng"]

@@ -93,6 +93,7 @@ class Trainer:
         store: Store,
         run_id: str,
         *,
+        dataset: Dataset | None = None,
         owner: int | None = None,
         on_record: Callable[[Record], None] = lambda record: None,
         on_wait: Callable[[int], None] = lambda place: None,
@@ -102,14 +103,23 @@ class Trainer:
         Args:
             store: Where it is kept.
             run_id: Which it is.
+            dataset: What it is trained on, if it is loaded already.
             owner: Parent process without which the run is unwanted; None for nobody.
             on_record: Is shown every record.
-            on_wait: Is told the place in the queue, over and over while waiting.
+            on_wait: Is told the place in the queue, or 0 for a pause, over and over while waiting.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StoreError: It has ended.
         """
         self.network: Network | None = None
         self._store = store
         self._run_id = run_id
-        self._config = store.run(run_id).config
+        run = store.run(run_id)
+        if run.ended is not None:
+            raise StoreError(f"Run {run_id} has ended; it is {run.status}.")
+        self._config = run.config
+        self._dataset = dataset
         self._owner = owner
         self._on_record = on_record
         self._on_wait = on_wait
@@ -171,7 +181,9 @@ class Trainer:
     def _compute(self) -> None:
         self._obey()
         # A fetch may take minutes: mail is read meanwhile.
-        dataset = load_dataset(self._config.dataset, on_progress=lambda _: self._obey())
+        dataset = self._dataset or load_dataset(
+            self._config.dataset, on_progress=lambda _: self._obey()
+        )
         n_threads = blas_threads(self._config, dataset.n_features, dataset.n_classes)
         with limited_to(n_threads):
             self._compute_on(dataset, n_threads)
@@ -271,8 +283,8 @@ class Trainer:
                 self._status = RUNNING
             if self._status == RUNNING:
                 break
-            if self._status == QUEUED:
-                self._on_wait(self._store.place_in_queue(self._run_id))
+            # A run that is not in the queue has place 0.
+            self._on_wait(self._store.place_in_queue(self._run_id))
             if self._waiting_since is None:
                 self._waiting_since = time.perf_counter()
             time.sleep(POLL_EVERY)
@@ -330,7 +342,9 @@ class Trainer:
             return
         names = ("SIGINT", "SIGTERM", "SIGHUP")
         numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        before = {number: signal.signal(number, heard) for number in numbers}
+        # What is ignored stays ignored: that is how nohup works.
+        heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, heard) for number in heeded}
         try:
             yield
         finally:

@@ -146,7 +146,8 @@ class Moment(NamedTuple):
         mistakes: Figure of the surest mistakes.
         n_wrong: How many validation examples are answered wrongly.
         n_validation: How many there are.
-        weights: Picture of the first layer's weights, as a PNG.
+        weights: Picture of the first layer's weights, as a data URI: a file of its own would be
+            gone from the server when the next look at a live run has replaced it.
         weights_text: What it shows, in words.
     """
 
@@ -154,7 +155,7 @@ class Moment(NamedTuple):
     mistakes: charts.Figure
     n_wrong: int
     n_validation: int
-    weights: bytes
+    weights: str
     weights_text: str
 
 
@@ -191,7 +192,7 @@ def _moment(store_path: str, run_id: str, config: RunConfig, info: SnapshotInfo)
         ),
         n_wrong=wrong.total,
         n_validation=len(data.y_validation),
-        weights=charts.png(charts.weight_grid(weights, data.image_shape, most=MOST_UNITS)),
+        weights=charts.data_uri(charts.weight_grid(weights, data.image_shape, most=MOST_UNITS)),
         weights_text=charts.describe_weights(weights, most=MOST_UNITS),
     )
 

@@ -110,31 +110,17 @@ def _headline(run: Run) -> None:
 
 def _commands(store: Store, run: Run) -> None:
     """Pause, resume, stop, and the learning rate, while they can still change something."""
-    if run.status == QUEUED:
-        place = store.place_in_queue(run.run_id)
-        st.info(
-            f"Place {place} in the queue. It starts by itself when the run before it ends or is "
-            "paused: training two at once would slow both.",
-            icon=":material/hourglass_empty:",
-        )
     pause, stop, rate = st.columns([1, 1, 3], vertical_alignment="bottom")
-    if run.status == PAUSED:
-        pause.button(
-            "Resume",
-            icon=":material/play_arrow:",
-            type="primary",
-            width="stretch",
-            on_click=_send,
-            args=(run.run_id, "resume"),
-        )
-    else:
-        pause.button(
-            "Pause",
-            icon=":material/pause:",
-            width="stretch",
-            on_click=_send,
-            args=(run.run_id, "pause"),
-        )
+    is_paused = run.status == PAUSED
+    pause.button(
+        "Resume" if is_paused else "Pause",
+        key=f"pause_{run.run_id}",  # one button, so that for a moment there are not two
+        icon=":material/play_arrow:" if is_paused else ":material/pause:",
+        type="primary" if is_paused else "secondary",
+        width="stretch",
+        on_click=_send,
+        args=(run.run_id, "resume" if is_paused else "pause"),
+    )
     stop.button(
         "Stop",
         icon=":material/stop:",
@@ -157,9 +143,18 @@ def _commands(store: Store, run: Run) -> None:
         help="Takes effect at the next step and leaves a mark on the curves."
         + ("" if run.config.schedule == "constant" else " The schedule goes on multiplying it."),
     )
-    problem = st.session_state.pop("command_problem", None)
-    if problem:
-        st.error(problem, icon=":material/error:")
+    # Below the buttons, and with a place of its own also when it is empty: else a button would
+    # move from under the pointer, and all that follows would be drawn anew.
+    with st.empty():
+        problem = st.session_state.pop("command_problem", None)
+        if problem:
+            st.error(problem, icon=":material/error:")
+        elif run.status == QUEUED:
+            st.info(
+                f"Place {store.place_in_queue(run.run_id)} in the queue. It starts by itself when "
+                "the run before it ends or is paused: training two at once would slow both.",
+                icon=":material/hourglass_empty:",
+            )
 
 
 def _send(run_id: str, kind: str, value: float | None = None) -> None:

@@ -275,3 +275,8 @@ def test_whatever_an_address_says_there_is_a_configuration() -> None:
         assert {problem.field for problem in problems} <= set(SETTINGS)
         for problem in problems:
             assert str(problem).encode()  # can be shown, whatever it quotes
+
+
+def test_a_number_of_thousands_of_digits_is_refused_in_words() -> None:
+    with pytest.raises(ConfigError, match="seed is far too long, but must be a whole number"):
+        RunConfig(seed=10**5000)

@@ -39,3 +39,11 @@ def test_the_limit_holds_inside_and_goes_away() -> None:
     with limited_to(1):
         assert blas() == [1] * len(before)
     assert blas() == before
+
+
+def test_a_limit_of_the_user_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = RunConfig(hidden=(512, 512), batch_size=128)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    assert blas_threads(large, 784, 10) == 3
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "many")  # not ours to judge
+    assert blas_threads(large, 784, 10) == 8

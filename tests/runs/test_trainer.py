@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -321,7 +323,7 @@ def test_a_run_may_be_paused_in_the_queue(
         other = store.create(config)  # takes the place meanwhile
         assert store.claim_slot(other)
         store.send(run_id, "resume")
-        while not waits and time.monotonic() < deadline:
+        while 1 not in waits and time.monotonic() < deadline:
             time.sleep(0.01)
         store.end(other, "finished")
 
@@ -330,7 +332,7 @@ def test_a_run_may_be_paused_in_the_queue(
     run = Trainer(store, run_id, on_wait=waits.append).run()
     thread.join()
     assert run.status == "finished"
-    assert set(waits) == {1}
+    assert set(waits) == {0, 1}  # paused, then next in the queue
     assert kinds(store, run_id) == ["paused", "resumed", "started", "finished"]
 
 
@@ -413,3 +415,29 @@ def test_an_owner_that_is_gone_ends_it(store: Store, config: RunConfig) -> None:
     run = Trainer(store, store.create(config), owner=-1).run()
     assert run.status == "interrupted"
     assert run.message == "The dashboard that started it was closed."
+
+
+def test_a_run_that_has_ended_is_not_trained_over(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    Trainer(store, run_id).run()
+    with pytest.raises(StoreError, match="has ended; it is finished"):
+        Trainer(store, run_id)
+
+
+def test_what_nohup_ignores_stays_ignored(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    heard_by_default = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        trainer = Trainer(
+            store, run_id, on_record=lambda record: os.kill(os.getpid(), signal.SIGHUP)
+        )
+        assert trainer.run().status == "finished"
+    finally:
+        signal.signal(signal.SIGHUP, heard_by_default)
+
+
+def test_a_data_set_that_is_loaded_is_not_loaded_again(
+    store: Store, config: RunConfig, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(trainer_module, "load_dataset")
+    assert Trainer(store, store.create(config), dataset=digits).run().status == "finished"
