@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from neuralscope import cli as command_line
+from neuralscope.cli import program, runs
 from neuralscope.runs import SETTINGS, RunConfig, Store
 from neuralscope.version import __version__
 
@@ -42,8 +42,8 @@ UNUSUAL = RunConfig(
 
 
 COMMANDS = [
-    *((name,) for name in command_line._COMMANDS),
-    *(("runs", name) for name in command_line._RUNS_COMMANDS),
+    *((name,) for name in program.COMMANDS),
+    *(("runs", name) for name in runs.COMMANDS),
 ]
 
 
@@ -63,7 +63,7 @@ def test_every_command_has_help(cli: Cli, command: tuple[str, ...]) -> None:
 def test_without_a_command_the_commands_are_listed(cli: Cli, arguments: tuple[str, ...]) -> None:
     outcome = cli(*arguments)
     assert outcome.status == 0
-    for name, command in command_line._COMMANDS.items():
+    for name, command in program.COMMANDS.items():
         assert f"    {name}" in outcome.out
         assert command.summary in outcome.out
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from neuralscope import cli as command_line
+from neuralscope.cli import dashboard
 
 Cli = Callable[..., Any]
 
@@ -38,14 +38,14 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "checkout"
     path.mkdir()
     (path / "dashboard.py").write_text("")
-    monkeypatch.setattr(command_line, "CHECKOUT", path)
+    monkeypatch.setattr(dashboard, "CHECKOUT", path)
     return path
 
 
 @pytest.fixture
 def seen(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     """Start a stand-in for Streamlit, and return what it has seen."""
-    monkeypatch.setattr(command_line, "_dashboard_command", stand_in(checkout, status=0))
+    monkeypatch.setattr(dashboard, "server_command", stand_in(checkout, status=0))
     return lambda: json.loads((checkout / "seen.json").read_text())
 
 
@@ -93,12 +93,12 @@ def test_the_store_is_the_usual_one_where_none_is_named(
 def test_a_server_that_fails_is_a_failure(
     cli: Cli, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command_line, "_dashboard_command", stand_in(checkout, status=3))
+    monkeypatch.setattr(dashboard, "server_command", stand_in(checkout, status=3))
     assert cli("dashboard").status == 1
 
 
 def test_only_this_computer_is_let_in() -> None:
-    flags = flags_of(command_line._dashboard_command("localhost", 8600, opens_browser=False))
+    flags = flags_of(dashboard.server_command("localhost", 8600, opens_browser=False))
     assert flags["--server.address"] == "localhost"
     assert flags["--server.port"] == "8600"
     assert flags["--logger.hideWelcomeMessage"] == "true"
@@ -106,7 +106,7 @@ def test_only_this_computer_is_let_in() -> None:
 
 
 def test_the_network_is_let_in_on_request() -> None:
-    flags = flags_of(command_line._dashboard_command("0.0.0.0", 8600, opens_browser=False))
+    flags = flags_of(dashboard.server_command("0.0.0.0", 8600, opens_browser=False))
     assert flags["--server.address"] == "0.0.0.0"
     assert flags["--server.allowedHosts"] == "*"
 
@@ -134,7 +134,7 @@ def test_a_browser_is_opened_where_there_is_one(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
-    command = command_line._dashboard_command("localhost", 8600, opens_browser=opens_browser)
+    command = dashboard.server_command("localhost", 8600, opens_browser=opens_browser)
     assert flags_of(command)["--server.headless"] == headless
 
 
@@ -144,7 +144,7 @@ def test_a_browser_is_opened_where_there_is_one(
 def test_the_next_free_port_is_taken(
     cli: Cli, seen: Callable[[], Any], taken_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command_line, "FIRST_PORT", taken_port)
+    monkeypatch.setattr(dashboard, "FIRST_PORT", taken_port)
     assert cli("dashboard").status == 0
     assert taken_port < int(seen()["arguments"][2]) < taken_port + 100
 
@@ -174,7 +174,7 @@ def test_an_address_that_is_not_ours_is_a_mistake(cli: Cli, checkout: Path) -> N
 def test_where_no_port_is_free_it_fails(
     cli: Cli, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command_line, "_is_free", lambda host, port: False)
+    monkeypatch.setattr(dashboard, "is_free", lambda host, port: False)
     outcome = cli("dashboard")
     assert outcome.status == 1
     assert "are all in use; name another." in outcome.complaint
@@ -189,7 +189,7 @@ def test_where_no_port_is_free_it_fails(
     ],
 )
 def test_the_address_can_be_opened(host: str, url: str) -> None:
-    assert command_line._url(host, 80) == url
+    assert dashboard.url_of(host, 80) == url
 
 
 # What it needs
@@ -203,7 +203,7 @@ def test_it_needs_a_checkout(cli: Cli, checkout: Path) -> None:
 
 
 def test_it_needs_streamlit(cli: Cli, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_line, "find_spec", lambda name: None)
+    monkeypatch.setattr(dashboard, "find_spec", lambda name: None)
     outcome = cli("dashboard")
     assert outcome.status == 1
     assert "pip install -r requirements.txt" in outcome.complaint
@@ -215,8 +215,8 @@ def test_it_needs_streamlit(cli: Cli, checkout: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_it_serves_until_it_is_ended_and_ends_quietly(checkout: Path, name: str) -> None:
     program = (
-        "import pathlib, sys; from neuralscope import cli; "
-        "cli.CHECKOUT = pathlib.Path(sys.argv[1]); sys.exit(cli.main(['dashboard']))"
+        "import pathlib, sys; from neuralscope.cli import dashboard, main; "
+        "dashboard.CHECKOUT = pathlib.Path(sys.argv[1]); sys.exit(main(['dashboard']))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program, str(checkout)],
@@ -238,4 +238,4 @@ def test_it_serves_until_it_is_ended_and_ends_quietly(checkout: Path, name: str)
             process.kill()
     assert process.returncode == 0
     port = int(url.rpartition(":")[2])
-    assert command_line._is_free("localhost", port), "the server has ended with it"
+    assert dashboard.is_free("localhost", port), "the server has ended with it"

@@ -9,40 +9,23 @@ import re
 import struct
 import termios
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from neuralscope import cli as command_line
-from neuralscope.cli import _age, _bar, _duration, _one_line, _Progress, _Smoothed, _StatusLine
-from neuralscope.data import FetchProgress
+from neuralscope.cli.progress import DRAW_EVERY, Progress, Smoothed, bar
+from neuralscope.cli.status_line import StatusLine
 from neuralscope.engine import EpochEnd, StepEnd
-from neuralscope.errors import DataUnavailable, StoreError
+from neuralscope.errors import StoreError
 from neuralscope.runs import RunConfig, Store
 
 Cli = Callable[..., Any]
 
 CONFIG = RunConfig(dataset="digits", epochs=5)
 N_TRAIN = 1257
-
-
-class Terminal(io.StringIO):
-    """A stream that people look at."""
-
-    def isatty(self) -> bool:
-        return True
-
-    def screen(self) -> list[str]:
-        """Return the lines as they look after all that was written."""
-        lines = []
-        for line in self.getvalue().split("\n"):
-            shown = ""
-            for text in line.split("\r"):
-                shown = text + shown[len(text) :]
-            lines.append(shown.rstrip())
-        return lines
 
 
 class Clock:
@@ -58,7 +41,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(command_line.time, "perf_counter", clock.perf_counter)
+    monkeypatch.setattr(time, "perf_counter", clock.perf_counter)
     return clock
 
 
@@ -68,8 +51,8 @@ def store(run_store: Path) -> Iterator[Store]:
         yield store
 
 
-def progress_on(stream: io.StringIO, store: Store) -> _Progress:
-    return _Progress(_StatusLine(stream), store, store.create(CONFIG), CONFIG)
+def progress_on(stream: io.StringIO, store: Store) -> Progress:
+    return Progress(StatusLine(stream), store, store.create(CONFIG), CONFIG)
 
 
 def step(epoch: int = 1, loss: float = 0.5, n_examples: int = 32) -> StepEnd:
@@ -80,56 +63,13 @@ def epoch_end(epoch: int, accuracy: float = 0.9) -> EpochEnd:
     return EpochEnd(epoch, 40 * epoch, 0.5, 0.8, 0.6, accuracy, 0.1)
 
 
-# The line
-
-
-def test_a_line_is_drawn_over_what_stood_there() -> None:
-    terminal = Terminal()
-    line = _StatusLine(terminal)
-    line.show("a long text")
-    line.show("short")
-    assert terminal.screen() == ["short"]
-    line.say("this stays")
-    line.show("more")
-    line.clear()
-    assert terminal.screen() == ["this stays", ""]
-
-
-def test_a_line_is_cut_where_the_terminal_ends() -> None:
-    terminal = Terminal()
-    line = _StatusLine(terminal)
-    line.show("x" * 200)
-    assert len(terminal.screen()[0]) == line.width == 79
-
-
-def test_without_a_terminal_nothing_is_drawn() -> None:
-    stream = io.StringIO()
-    line = _StatusLine(stream)
-    line.show("drawn")
-    line.say("said")
-    line.clear()
-    assert stream.getvalue() == "said\n"
-
-
-def test_a_line_that_nobody_reads_is_given_up() -> None:
-    class Broken(Terminal):
-        def write(self, text: str) -> int:
-            raise BrokenPipeError
-
-    line = _StatusLine(Broken())
-    line.say("hello")
-    assert not line.is_live
-    for silent in (line, _StatusLine(None)):
-        silent.show("hello")
-        silent.say("hello")
-        silent.clear()
-
-
 # What it says
 
 
-def test_the_line_tells_epoch_loss_accuracy_pace_and_time_left(store: Store, clock: Clock) -> None:
-    progress = progress_on(Terminal(), store)
+def test_the_line_tells_epoch_loss_accuracy_pace_and_time_left(
+    terminal: Any, store: Store, clock: Clock
+) -> None:
+    progress = progress_on(terminal, store)
     progress.on_record(step(n_examples=0))
     clock.now += 2.0
     progress.on_record(step(epoch=3, n_examples=2 * N_TRAIN))
@@ -141,10 +81,10 @@ def test_the_line_tells_epoch_loss_accuracy_pace_and_time_left(store: Store, clo
 
 @pytest.mark.parametrize("width", [10, 20, 30, 40, 60, 79, 120])
 def test_the_line_fits_the_terminal(
-    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch, width: int
+    terminal: Any, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
-    monkeypatch.setattr(_StatusLine, "width", width)
-    progress = progress_on(Terminal(), store)
+    monkeypatch.setattr(StatusLine, "width", width)
+    progress = progress_on(terminal, store)
     for at in (0, 2):
         clock.now += at
         progress.on_record(step())
@@ -157,8 +97,8 @@ def test_the_line_fits_the_terminal(
     assert ("[" in text) == (width >= 79)
 
 
-def test_waiting_and_pauses_are_shown_in_place_of_the_pace(store: Store) -> None:
-    progress = progress_on(Terminal(), store)
+def test_waiting_and_pauses_are_shown_in_place_of_the_pace(terminal: Any, store: Store) -> None:
+    progress = progress_on(terminal, store)
     assert "starting" in progress._text()
     progress.on_wait(2)
     assert "waiting: place 2 in the queue" in progress._text()
@@ -168,8 +108,8 @@ def test_waiting_and_pauses_are_shown_in_place_of_the_pace(store: Store) -> None
     assert "loss" in progress._text()
 
 
-def test_a_pause_is_found_in_the_store(store: Store) -> None:
-    progress = progress_on(Terminal(), store)
+def test_a_pause_is_found_in_the_store(terminal: Any, store: Store) -> None:
+    progress = progress_on(terminal, store)
     progress.on_record(step())
     store.set_status(progress._run_id, "paused")
     progress._tell_news()
@@ -192,12 +132,12 @@ def test_the_queue_is_told_once_a_place(store: Store) -> None:
 
 
 def test_a_store_that_fails_does_not_end_the_training(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    terminal: Any, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(run_id: str) -> None:
         raise StoreError("busy")
 
-    progress = progress_on(Terminal(), store)
+    progress = progress_on(terminal, store)
     monkeypatch.setattr(store, "events", fail)
     progress._tell_news()
 
@@ -230,12 +170,12 @@ def test_the_last_epoch_of_a_stopped_run_is_told(store: Store, clock: Clock) -> 
     assert re.findall(r"epoch (\d)/5", stream.getvalue()) == ["1", "3"]
 
 
-def test_the_pace_leaves_pauses_out(store: Store, clock: Clock) -> None:
-    progress = progress_on(Terminal(), store)
+def test_the_pace_leaves_pauses_out(terminal: Any, store: Store, clock: Clock) -> None:
+    progress = progress_on(terminal, store)
     with progress:
         progress.on_record(step())
         progress.on_wait(0)
-        threading.Event().wait(3 * command_line.DRAW_EVERY)
+        threading.Event().wait(3 * DRAW_EVERY)
         clock.now += 3600
         progress.on_record(step())
         clock.now += 1.0
@@ -243,46 +183,27 @@ def test_the_pace_leaves_pauses_out(store: Store, clock: Clock) -> None:
 
 
 def test_the_loss_is_smoothed() -> None:
-    smoothed = _Smoothed()
+    smoothed = Smoothed()
     assert smoothed.value is None
     smoothed.add(2.0)
     assert smoothed.value == 2.0
     for _ in range(34):
         smoothed.add(1.0)
     assert 1.0 < smoothed.value < 1.05
-    noisy = _Smoothed()
+    noisy = Smoothed()
     for i in range(500):
         noisy.add(i % 2)
     assert noisy.value == pytest.approx(0.5, abs=0.01)
 
 
-def test_bars_and_times() -> None:
-    assert [_bar(share, 4) for share in (-1, 0, 0.5, 1, 2)] == [
+def test_a_bar_is_as_full_as_its_share() -> None:
+    assert [bar(share, 4) for share in (-1, 0, 0.5, 1, 2)] == [
         "....",
         "....",
         "##..",
         "####",
         "####",
     ]
-    assert [_duration(s) for s in (0, 7.25, 59.4, 59.6, 83, 3599.7, 10_862)] == [
-        "0.0 s",
-        "7.2 s",
-        "59 s",
-        "1:00 min",
-        "1:23 min",
-        "1:00 h",
-        "3:01 h",
-    ]
-
-
-def test_ages_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_line.time, "time", lambda: 1e6)
-    ages = [_age(1e6 - s) for s in (-5, 59, 60, 3599, 7200, 200_000)]
-    assert ages == ["0 s", "59 s", "1 min", "59 min", "2 h", "2 d"]
-
-
-def test_text_of_others_cannot_steer_the_terminal() -> None:
-    assert _one_line("a\nb\t\x1b[2J c\u202e") == "a b [2J c"
 
 
 # A real terminal
@@ -327,41 +248,3 @@ def test_on_a_terminal_the_line_is_drawn_in_place(
     looks = re.compile(r"epoch \d+/10000  (\[[#.]+\]  )?loss \d\.\d{4}  val\. ")
     assert any(looks.match(line) for line in drawn)
     assert drawn[-1].strip() == "", "the line is cleared at the end"
-
-
-# A fetch
-
-
-@pytest.mark.parametrize(
-    ("stream", "shown"),
-    [
-        (io.StringIO(), ["Asking OpenML.", "Downloading: 1 MB.", ""]),
-        (Terminal(), [""]),
-    ],
-)
-def test_a_fetch_is_shown(
-    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, shown: list[str]
-) -> None:
-    news = [
-        FetchProgress("connecting", 0, 0.0, "Asking OpenML."),
-        FetchProgress("connecting", 0, 0.1, "Asking OpenML."),
-        FetchProgress("downloading", 1, 0.2, "Downloading: 1 MB."),
-        FetchProgress("downloading", 2, 0.3, "Downloading: 2 MB."),
-        FetchProgress("failed", 2, 0.4, "MNIST cannot be had."),
-    ]
-
-    def load(name: str, *, on_progress: Callable[[FetchProgress], None]) -> None:
-        for each in news:
-            on_progress(each)
-        raise DataUnavailable("MNIST cannot be had.")
-
-    monkeypatch.setattr("neuralscope.data.load_dataset", load)
-    with pytest.raises(DataUnavailable):
-        command_line._load("mnist", _StatusLine(stream))
-    text = stream.getvalue()
-    if isinstance(stream, Terminal):
-        assert "\n" not in text
-        assert all(each.message in text for each in news)
-        assert stream.screen() == shown
-    else:
-        assert text.split("\n") == shown

@@ -146,7 +146,7 @@ def test_divergence_tells_where_the_snapshots_are(
         if getattr(record, "validation_accuracy", None) and record.epoch == 2:
             progress._store.send(progress._run_id, "learning_rate", 10.0)
 
-    monkeypatch.setattr("neuralscope.cli._Progress.on_record", speed_up)
+    monkeypatch.setattr("neuralscope.cli.progress.Progress.on_record", speed_up)
     outcome = cli(*DIVERGING, "--learning-rate", "0.01", "--epochs", "50")
     assert outcome.status == 1
     assert outcome.out == ""

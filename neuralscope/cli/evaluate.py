@@ -1,0 +1,134 @@
+"""`evaluate`: how good a weights file is on a data set, and what it confuses."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from neuralscope.cli.datasets import load
+from neuralscope.cli.parser import Command, add_json
+from neuralscope.cli.printing import print_json, print_table
+from neuralscope.cli.status import DONE, Mistake
+from neuralscope.cli.status_line import StatusLine
+from neuralscope.cli.words import number, percent
+
+if TYPE_CHECKING:
+    from neuralscope.engine import Network
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("weights", metavar="WEIGHTS", help="a weights file (.npz)")
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="data set [default: the one it was trained on]"
+    )
+    parser.add_argument(
+        "--split",
+        choices=("test", "validation", "train"),
+        default="test",
+        help="which part of the data set [default: test]",
+    )
+    add_json(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from neuralscope.engine import Network, score
+    from neuralscope.runs import examples
+
+    network = Network.load(options.weights)
+    name = _dataset_for(options, network)
+    dataset = load(name, StatusLine(sys.stderr))
+    part = examples(dataset, options.split)
+    (loss, accuracy), probabilities = score(network, part)
+    n_classes = dataset.n_classes
+    cells = part.labels * n_classes + probabilities.argmax(axis=1)
+    confusion = np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
+    result = {
+        "weights": options.weights,
+        "dataset": name,
+        "split": options.split,
+        "n": len(part),
+        f"{options.split}_loss": loss,
+        f"{options.split}_accuracy": accuracy,
+        "per_class": [
+            {
+                "class": class_name,
+                "n": confusion[k].sum(),
+                "right": confusion[k, k],
+                "accuracy": confusion[k, k] / confusion[k].sum() if confusion[k].any() else None,
+            }
+            for k, class_name in enumerate(dataset.class_names)
+        ],
+        "confused": _most_confused(confusion, dataset.class_names),
+        "confusion": confusion,
+    }
+    if options.json:
+        print_json(result)
+    else:
+        _print_evaluation(result, loss, accuracy)
+    return DONE
+
+
+def _dataset_for(options: argparse.Namespace, network: Network) -> str:
+    """Return the data set to measure on. Raises where there is none, or it does not fit."""
+    from neuralscope.data import DATASETS
+    from neuralscope.runs import SETTINGS
+
+    name = options.dataset
+    if name is None:
+        name = network.metadata.get("dataset")
+        if not isinstance(name, str) or name not in DATASETS:
+            raise Mistake(
+                f"{options.weights} does not name the data set it was trained on; "
+                f"name one with --dataset: {', '.join(DATASETS)}."
+            )
+    name = SETTINGS["dataset"].parse("dataset", name)
+    data = DATASETS[name]
+    n_inputs, n_outputs = network.sizes[0], network.sizes[-1]
+    if n_inputs != data.n_features:
+        raise Mistake(
+            f"{options.weights} takes {n_inputs} pixels, but the images of {name} "
+            f"have {data.n_features}."
+        )
+    if n_outputs != data.n_classes:
+        raise Mistake(
+            f"{options.weights} tells {n_outputs} classes apart, but {name} has {data.n_classes}."
+        )
+    return str(name)
+
+
+def _most_confused(confusion: Any, class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the ten most frequent mistakes, most frequent first."""
+    pairs = [
+        {"true": true, "predicted": predicted, "n": int(confusion[i, j])}
+        for i, true in enumerate(class_names)
+        for j, predicted in enumerate(class_names)
+        if i != j and confusion[i, j]
+    ]
+    return sorted(pairs, key=itemgetter("n"), reverse=True)[:10]
+
+
+def _print_evaluation(result: dict[str, Any], loss: float, accuracy: float) -> None:
+    print(
+        f"{result['weights']} on {result['n']:,} {result['split']} images of {result['dataset']}:"
+    )
+    print(f"{result['split']} accuracy  {percent(accuracy)}")
+    print(f"{result['split']} loss      {number(loss)}")
+    print()
+    rows = [("class", "right", "of", "share")]
+    rows += [
+        (each["class"], str(each["right"]), str(each["n"]), percent(each["accuracy"]))
+        for each in result["per_class"]
+    ]
+    print_table(rows, right=(1, 2, 3))
+    if result["confused"]:
+        pairs = [f"{p['true']} read as {p['predicted']} ({p['n']})" for p in result["confused"]]
+        print()
+        print(f"Most often confused: {', '.join(pairs[:5])}.")
+
+
+COMMAND = Command("measure a weights file on a data set", _add_arguments, _run)

@@ -1,0 +1,49 @@
+"""The store and its runs, as they are named in arguments."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neuralscope.cli.status import Mistake
+from neuralscope.errors import RunNotFound
+
+if TYPE_CHECKING:
+    from neuralscope.runs import Run, Store
+
+
+@contextlib.contextmanager
+def existing_store(options: argparse.Namespace) -> Iterator[tuple[Store | None, Path]]:
+    """Open the store, or give None if there is none: looking must not make one."""
+    from neuralscope.runs import Store, default_path
+    from neuralscope.runs.database import FILE_NAME
+
+    path = Path(options.store) if options.store else default_path()
+    if not path.exists() or (path.is_dir() and not (path / FILE_NAME).exists()):
+        yield None, path
+    else:
+        with Store(path) as store:
+            yield store, path
+
+
+@contextlib.contextmanager
+def store_with(run_id: str, options: argparse.Namespace) -> Iterator[Store]:
+    """Open the store in which a run should be. Raises RunNotFound if there is no store."""
+    with existing_store(options) as (store, path):
+        if store is None:
+            raise RunNotFound(f"There is no run {run_id!r} in the store {path}.")
+        yield store
+
+
+def find_run(store: Store, given: str) -> Run:
+    """Return the one run whose id begins like this. Raises RunNotFound or Mistake."""
+    runs = [run for run in store.runs() if given and run.run_id.startswith(given)]
+    runs = [run for run in runs if run.run_id == given] or runs
+    if len(runs) > 1:
+        raise Mistake(f"{len(runs)} runs begin with {given!r}; give more of the id.")
+    if not runs:
+        raise RunNotFound(f"There is no run {given[:60]!r} in the store {store.path}.")
+    return runs[0]

@@ -1,0 +1,100 @@
+"""`train`: a network from its settings to its weights."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neuralscope.cli.datasets import load
+from neuralscope.cli.outcome import check_writable, conclude, result_of
+from neuralscope.cli.parser import Command, add_json, add_store
+from neuralscope.cli.progress import Progress
+from neuralscope.cli.settings import add_settings, config_from
+from neuralscope.cli.status import WorkFailed
+from neuralscope.cli.status_line import StatusLine
+from neuralscope.cli.words import one_line
+from neuralscope.errors import DataUnavailable, StoreError
+
+if TYPE_CHECKING:
+    from neuralscope.runs import RunConfig
+
+DEFAULT_OUTPUT = "trained_weights.npz"
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "%(prog)s [--dataset NAME] [--hidden N [N ...]] [--epochs N] [SETTINGS]"
+    parser.description = (
+        "Train a network and write its weights. The run is kept in the run store, where the "
+        "dashboard shows it while it learns and can pause it, stop it or change its learning rate."
+    )
+    add_settings(parser)
+    group = parser.add_argument_group("the run")
+    group.add_argument(
+        "--output",
+        metavar="FILE",
+        default=DEFAULT_OUTPUT,
+        help=f"where the weights are written at the end [default: {DEFAULT_OUTPUT}]",
+    )
+    group.add_argument(
+        "--name", default="", help="name of the run [default: made from its settings]"
+    )
+    add_store(group)
+    add_json(group)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from neuralscope.data import DATASETS
+    from neuralscope.runs import Store, default_path
+    from neuralscope.runs.trainer import Trainer
+
+    config = config_from(options)
+    output = None if options.output == os.devnull else Path(options.output)
+    if output is not None:
+        check_writable(output)
+    line = StatusLine(sys.stderr)
+    try:
+        # Before there is a run, so that none is left behind that never lived.
+        dataset = load(config.dataset, line)
+    except DataUnavailable as error:
+        if DATASETS[config.dataset].needs_fetch:
+            raise DataUnavailable(
+                f"{error} Train on the built-in digits instead with --dataset digits."
+            ) from error
+        raise
+
+    with Store(options.store or default_path()) as store:
+        run_id = store.create(config, one_line(options.name))
+        _announce(line, config, run_id)
+        progress = Progress(line, store, run_id, config)
+        try:
+            trainer = Trainer(
+                store,
+                run_id,
+                dataset=dataset,
+                on_record=progress.on_record,
+                on_wait=progress.on_wait,
+            )
+            with progress:
+                run = trainer.run()
+            result = result_of(store, run)
+        except StoreError as error:
+            raise WorkFailed(str(error)) from error
+        return conclude(options, store, run, trainer.network, output, result)
+
+
+def _announce(line: StatusLine, config: RunConfig, run_id: str) -> None:
+    from neuralscope.data import DATASETS
+
+    data = DATASETS[config.dataset]
+    sizes = "-".join(map(str, config.sizes(data.n_features, data.n_classes)))
+    n_parameters = config.n_parameters(data.n_features, data.n_classes)
+    line.say(
+        f"Training {sizes} ({n_parameters:,} parameters) on {data.title} as run {run_id}; "
+        "the dashboard shows it live."
+    )
+
+
+COMMAND = Command("train a network and write its weights", _add_arguments, _run)

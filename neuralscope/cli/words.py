@@ -1,0 +1,50 @@
+"""Numbers, times and text as people read them in a terminal."""
+
+from __future__ import annotations
+
+import time
+
+
+def one_line(text: str) -> str:
+    """Return text in one line, without anything that would steer the terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def percent(share: float | None) -> str:
+    """Return a share as percent, or a dash where there is none."""
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def number(value: float | None) -> str:
+    """Return a number with four decimals, or a dash where there is none."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span for people.
+
+    >>> duration(7.25), duration(83), duration(3 * 3600 + 62)
+    ('7.2 s', '1:23 min', '3:01 h')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02d} min"
+    return f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+def age(moment: float) -> str:
+    """Return how long ago a moment was, as short as can be."""
+    seconds = max(time.time() - moment, 0)
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def date(moment: float | None) -> str:
+    """Return a moment in local time, or a dash where there is none."""
+    return "-" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
