@@ -159,7 +159,7 @@ def test_a_run_that_fails_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch, fol
     def fail(*_: object, **__: object) -> None:
         raise DataError("The digits are gone.")
 
-    monkeypatch.setattr(trainer, "load_dataset", fail)
+    monkeypatch.setattr(trainer, "prepare", fail)
     outcome = cli(*QUICK, "--json")
     assert outcome.status == 1
     assert outcome.json["status"] == "failed"
