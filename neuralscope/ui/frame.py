@@ -12,7 +12,7 @@ from neuralscope.errors import NeuralScopeError
 # A chart of fixed size, such as a matrix, scrolls on a narrow screen instead of being cut off.
 # Streamlit's own Stop, which ends the drawing of a page, must not look as if it ended a training.
 _STYLE = """<style>
-[data-testid='stVegaLiteChart'] { overflow-x: auto; overflow-y: hidden; }
+[data-testid='stVegaLiteChart'] { max-width: 100%; overflow-x: auto; overflow-y: hidden; }
 [data-testid='stStatusWidget'] button { display: none; }
 </style>"""
 

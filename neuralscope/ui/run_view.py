@@ -130,12 +130,14 @@ def _commands(store: Store, run: Run) -> None:
         help="Ends the run here; what it has learned is kept and tested.",
     )
     now = run.learning_rate or run.config.learning_rate
-    # Once the rate has changed, whoever did it, a new slider starts from there.
-    key = f"live_rate_{run.run_id}_{now:g}"
+    key = f"live_rate_{run.run_id}"
+    state = st.session_state
+    if key not in state or state.get(f"{key}_seen") != now:
+        # Set here at first, and again when the rate has changed, whoever did it.
+        state[key] = state[f"{key}_seen"] = now
     rate.select_slider(
         "Learning rate now",
-        sorted({*RATE_STEPS, now}),
-        value=now,
+        sorted({*RATE_STEPS, now, state[key]}),
         key=key,
         format_func=lambda value: f"{value:g}",
         on_change=_set_rate,
@@ -371,13 +373,14 @@ def _moment(store: Store, run: Run) -> None:
 def _facts(run: Run) -> None:
     """What computed the run, for whoever wants to repeat it."""
     with st.expander("Configuration and machine", icon=":material/receipt_long:"):
-        st.button(
+        if st.button(
             "Set up a run like this",
             icon=":material/content_copy:",
             on_click=config_form.set_out_from,
             args=(run.config,),
             help="Copies its configuration to the sidebar.",
-        )
+        ):
+            st.rerun()  # the sidebar too, which is no part of this fragment
         st.json(
             {
                 "run_id": run.run_id,

@@ -30,7 +30,7 @@ from neuralscope.runs.database import FILE_NAME
 from neuralscope.runs.trainer import Trainer
 
 CHECKOUT = Path(__file__).parents[2]
-DEADLINE = 8.0
+DEADLINE = 30.0
 """Seconds after which a test gives up waiting; it says nothing about how long anything takes."""
 
 CHROMIUM_FLAGS = (
@@ -202,13 +202,15 @@ class Tab:
     def open(self, link: str) -> Tab:
         self.page.goto(link)
         self.button("Start training").wait_for()
+        self.page.get_by_role("spinbutton", name="Seed").wait_for()
         return self
 
     def button(self, name: str) -> Any:
         return self.page.get_by_role("button", name=name, exact=True)
 
     def slider(self, name: str) -> Any:
-        return self.page.get_by_role("slider", name=name, exact=True)
+        # Streamlit names it twice, by its own label and by that of its group.
+        return self.page.get_by_role("slider", name=re.compile(rf"^{name}( {name})?$"))
 
     def badge(self, status: str) -> Any:
         return self.page.locator("[data-testid=stMarkdown]").get_by_text(
@@ -218,13 +220,15 @@ class Tab:
     def sentence(self, text: str) -> Any:
         return self.page.get_by_text(text)
 
-    def metric(self, label: str) -> str:
-        tile = self.page.locator("[data-testid=stMetric]", has_text=label).first
-        return str(tile.locator("[data-testid=stMetricValue]").inner_text())
+    def metric(self, label: str) -> Any:
+        tile = self.page.locator("[data-testid=stMetric]").filter(
+            has=self.page.get_by_text(label, exact=True)
+        )
+        return tile.locator("[data-testid=stMetricValue]")
 
-    def chart(self, name: str) -> Any:
+    def chart(self, text: str) -> Any:
         """Return the chart whose text alternative begins so."""
-        return self.page.locator(f"[data-testid=stVegaLiteChart][aria-label^='{name}']")
+        return self.page.locator(f"[data-testid=stVegaLiteChart][aria-label^='{text}']")
 
     def mark(self, label: str) -> Any:
         """Return the label of something that happened, on the loss curve."""
@@ -234,28 +238,23 @@ class Tab:
         parts = parse_qs(urlsplit(self.page.url).query, keep_blank_values=True)
         return {name: values[-1] for name, values in parts.items()}
 
-    def run_id(self) -> str:
-        """Return the run in the address, once it is there."""
-        self.page.wait_for_url("**run=*")
-        return self.query()["run"]
-
     def start(self) -> str:
         """Press Start and return the id of the run that is then shown live."""
-        before = self.query().get("run")
         self.button("Start training").click()
-        self.page.wait_for_url(lambda url: self._run_in(url) not in (None, before))
-        self.button("Pause").wait_for()
-        return self.query()["run"]
+        return self.live_run()
 
-    @staticmethod
-    def _run_in(url: str) -> str | None:
-        return parse_qs(urlsplit(url).query).get("run", [None])[0]
+    def live_run(self) -> str:
+        """Return the id of the run that is shown live, once its curves are drawn."""
+        self.button("Pause").wait_for()
+        self.chart("Loss of the run, live").wait_for()
+        self.page.wait_for_url("**run=*")
+        return self.query()["run"]
 
     def exceptions(self) -> list[str]:
         return list(self.page.locator("[data-testid=stException]").all_inner_texts())
 
     def overflow(self) -> list[str]:
-        """Return what is wider than the window and cannot be scrolled by itself."""
+        """Return what is wider than the window, so that the page would move sideways."""
         found: list[str] = self.page.evaluate(OVERFLOW)
         return found
 
@@ -278,7 +277,8 @@ def open_tab(chromium: Any) -> Iterator[Callable[..., Tab]]:
 
     def open_tab(link: str, beside: Tab | None = None, **options: Any) -> Tab:
         if beside is None:
-            size = {"width": 1280, "height": 900}
+            # High enough for the whole sidebar: a menu that has to be scrolled to closes again.
+            size = {"width": 1280, "height": 1400}
             context = chromium.new_context(**{"viewport": size, **options})
             contexts.append(context)
         else:

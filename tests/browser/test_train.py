@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from neuralscope.runs import FINISHED, PAUSED, STOPPED, RunConfig
+from neuralscope.runs.trainer import Trainer
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Server, Tab
@@ -42,19 +43,18 @@ def test_the_first_request_of_a_server_can_be_a_link_to_a_run(
     assert cold.query() == {"dataset": "digits", "run": run.run_id}
     # It looks like any later one.
     warm = open_tab(link)
-    expect(warm.sentence("of the 360 test digits")).to_be_visible()
-    expect(warm.chart("Training loss")).to_be_visible()
-    expect(cold.chart("Training loss")).to_be_visible()
-    assert cold.page.inner_text("body") == warm.page.inner_text("body")
+    for tab in (cold, warm):
+        expect(tab.sentence("Configuration and machine")).to_be_visible()
+    expect(warm.page.locator("body")).to_have_text(cold.page.inner_text("body"), use_inner_text=True)
 
 
 def test_a_link_fills_the_form(server: Server, open_tab: OpenTab, expect: Any) -> None:
     query = {"hidden": "17,5", "activation": "relu,tanh", "learning_rate": "0.037"}
     tab = open_tab(server.link(**query, seed="4294967295"))
-    expect(tab.slider("Hidden layers")).to_have_attribute("aria-valuenow", "2")
-    expect(tab.slider("Units in layer 2")).to_have_attribute("aria-valuenow", "5")
+    expect(tab.slider("Hidden layers")).to_have_attribute("aria-valuetext", "2")
+    expect(tab.slider("Units in layer 2")).to_have_attribute("aria-valuetext", "5")
     expect(tab.slider("Learning rate")).to_have_attribute("aria-valuetext", "0.037")
-    expect(tab.page.get_by_label("Seed")).to_have_value("4294967295")
+    expect(tab.page.get_by_role("spinbutton", name="Seed")).to_have_value("4294967295")
     assert tab.query() == {"dataset": "digits", **query, "seed": "4294967295"}
 
 
@@ -63,25 +63,39 @@ def test_a_control_changes_the_address_and_a_reload_keeps_it(
 ) -> None:
     tab = open_tab(server.link(learning_rate="0.05"))
     tab.slider("Hidden layers").press("ArrowRight")
-    tab.page.wait_for_url("**hidden=128%2C128*")
-    expect(tab.sentence("26,122")).to_be_visible()
+    expect(tab.metric("Parameters")).to_have_text("26,122")
+    tab.page.wait_for_url("**hidden=*")
     tab.page.reload()
-    expect(tab.slider("Hidden layers")).to_have_attribute("aria-valuenow", "2")
+    expect(tab.metric("Parameters")).to_have_text("26,122")
+    expect(tab.slider("Hidden layers")).to_have_attribute("aria-valuetext", "2")
     expect(tab.slider("Learning rate")).to_have_attribute("aria-valuetext", "0.05")
+
+
+def test_a_schedule_brings_the_controls_it_needs(
+    server: Server, open_tab: OpenTab, expect: Any
+) -> None:
+    tab = open_tab(server.link())
+    expect(tab.slider("Drop factor")).to_have_count(0)
+    tab.page.get_by_role("combobox", name="Schedule").click()
+    tab.page.get_by_role("option", name="Step").click()
+    expect(tab.slider("Drop factor")).to_be_visible()
+    tab.page.wait_for_url("**schedule=step*")
 
 
 # A live run ---------------------------------------------------------------------------------------
 
 
-def test_start_draws_the_curves_as_they_come(
-    server: Server, open_tab: OpenTab, expect: Any
-) -> None:
-    tab = open_tab(server.link(hidden="16", epochs="10000"))
+def test_start_draws_curves_that_grow(server: Server, open_tab: OpenTab, expect: Any) -> None:
+    tab = open_tab(server.link(**LONG))
     run_id = tab.start()
     expect(tab.badge("Running")).to_be_visible()
     line = tab.chart("Loss").locator("svg .mark-line path").first
-    expect(line).to_have_attribute("d", re.compile("^M.*L"))
-    assert server.store.run(run_id).config.hidden == (16,)
+    expect(line).to_have_attribute("d", re.compile("^M.+L"))
+    assert server.store.run(run_id).config == RunConfig(
+        dataset="digits", hidden=(64,), epochs=10_000
+    )
+    drawn = line.get_attribute("d")
+    expect(line).not_to_have_attribute("d", drawn)
 
 
 def test_pause_resume_and_stop(server: Server, open_tab: OpenTab, expect: Any) -> None:
@@ -100,3 +114,134 @@ def test_pause_resume_and_stop(server: Server, open_tab: OpenTab, expect: Any) -
     expect(tab.badge("Stopped")).to_be_visible()
     expect(tab.button("Stop")).to_have_count(0)
     assert server.store.run(run_id).status == STOPPED
+
+
+def test_the_learning_rate_can_be_changed_and_put_back(
+    server: Server, open_tab: OpenTab, expect: Any
+) -> None:
+    tab = open_tab(server.link(**LONG))
+    run_id = tab.start()
+    rate = tab.slider("Learning rate now")
+    rate.press("ArrowRight")
+    expect(tab.mark("learning rate 0.2 → 0.3")).to_be_visible()
+    expect(rate).to_have_attribute("aria-valuetext", "0.3")
+    expect(rate).to_be_focused()  # the next key goes there too
+    tab.page.keyboard.press("ArrowLeft")
+    expect(tab.mark("learning rate 0.3 → 0.2")).to_be_visible()
+    expect(rate).to_have_attribute("aria-valuetext", "0.2")
+    assert server.store.run(run_id).learning_rate == 0.2
+    told = [event.text for event in server.store.events(run_id) if event.kind == "learning_rate"]
+    assert told == ["learning rate 0.2 → 0.3", "learning rate 0.3 → 0.2"]
+
+
+def test_the_buttons_of_a_live_run_stay_where_they_are(
+    server: Server, open_tab: OpenTab, expect: Any
+) -> None:
+    tab = open_tab(server.link(**LONG))
+    tab.start()
+    expect(tab.badge("Running")).to_be_visible()
+    tab.page.evaluate(WATCH_BUTTONS)
+    tab.button("Pause").click()
+    tab.button("Resume").click()
+    tab.button("Pause").click()
+    tab.button("Resume").wait_for()
+    assert len(tab.page.evaluate("window.places")) == 1
+
+
+WATCH_BUTTONS = """() => {
+    window.places = [];
+    const look = () => {
+        const buttons = [...document.querySelectorAll('[data-testid=stMain] button')];
+        const shown = buttons.filter(each => /(Pause|Resume)$/.test(each.innerText));
+        const place = shown.map(each => Math.round(each.getBoundingClientRect().y)).join();
+        if (!window.places.includes(place)) window.places.push(place);
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+
+
+def test_a_reload_and_a_second_tab_find_the_same_live_run(
+    server: Server, open_tab: OpenTab, expect: Any
+) -> None:
+    tab = open_tab(server.link(**LONG))
+    run_id = tab.start()
+    tab.page.reload()
+    assert tab.live_run() == run_id
+    second = open_tab(server.link(), beside=tab)
+    assert second.live_run() == run_id
+    second.button("Pause").click()
+    for each in (second, tab):
+        expect(each.badge("Paused")).to_be_visible()
+        expect(each.mark("paused")).to_be_visible()
+    assert [run.status for run in server.store.active_runs()] == [PAUSED]
+
+
+def test_a_run_that_is_started_elsewhere_can_be_watched_live_by_its_link(
+    server: Server, open_tab: OpenTab, expect: Any
+) -> None:
+    run_id = server.store.create(RunConfig(dataset="digits", hidden=(16,), epochs=2))
+    tab = open_tab(server.link(run=run_id))
+    expect(tab.badge("Queued")).to_be_visible()
+    Trainer(server.store, run_id).run()
+    expect(tab.badge("Finished")).to_be_visible()
+    expect(tab.sentence("of the 360 test digits")).to_be_visible()
+
+
+def test_the_keyboard_is_enough_to_start_a_run(
+    server: Server, open_tab: OpenTab, expect: Any
+) -> None:
+    tab = open_tab(server.link(hidden="16", epochs="2"))
+    start = tab.button("Start training")
+    for _ in range(80):
+        tab.page.keyboard.press("Tab")
+        if start.evaluate("button => button === document.activeElement"):
+            break
+    expect(start).to_be_focused()
+    tab.page.keyboard.press("Enter")
+    expect(tab.sentence("of the 360 test digits")).to_be_visible()
+    assert server.store.run(tab.query()["run"]).status == FINISHED
+
+
+def test_a_run_can_be_copied_to_the_form(server: Server, open_tab: OpenTab, expect: Any) -> None:
+    run = server.trained(hidden=(9, 5), learning_rate=0.037, epochs=1)
+    tab = open_tab(server.link(run=run.run_id))
+    tab.page.get_by_text("Configuration and machine").click()
+    tab.button("Set up a run like this").click()
+    expect(tab.slider("Units in layer 2")).to_have_attribute("aria-valuetext", "5")
+    expect(tab.slider("Learning rate")).to_have_attribute("aria-valuetext", "0.037")
+
+
+# Screens ------------------------------------------------------------------------------------------
+
+SCREENS = {
+    "narrow": {"viewport": {"width": 400, "height": 800}},
+    "narrow and dark": {"viewport": {"width": 400, "height": 800}, "color_scheme": "dark"},
+    "wide and dark": {"color_scheme": "dark"},
+}
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_page_fits_the_screen(
+    server: Server, open_tab: OpenTab, expect: Any, screen: str
+) -> None:
+    run = next(iter(server.store.runs()), None) or server.trained()
+    for query, sign in (
+        ({"hidden": "17,5"}, "The network"),
+        ({"run": run.run_id}, "Configuration and machine"),
+        ({"run": "20260101-000000-abcd", "epochs": "rubbish"}, "There is no run"),
+    ):
+        tab = open_tab(server.link(**query), **SCREENS[screen])
+        expect(tab.sentence(sign).first).to_be_visible()
+        expect(tab.page.locator("svg.marks").last).to_be_visible()
+        assert tab.overflow() == []
+        background = tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (background == "rgb(255, 255, 255)") == ("dark" not in screen)
+
+
+def test_nothing_is_asked_of_another_host(server: Server, open_tab: OpenTab, expect: Any) -> None:
+    tab = open_tab(server.link(hidden="16", epochs="2"))
+    tab.button("Start training").click()
+    expect(tab.sentence("of the 360 test digits")).to_be_visible()
+    host = server.address.partition("//")[2]
+    assert tab.hosts == {host}

@@ -168,8 +168,8 @@ def test_memory_starts_at_zero(name: str, parameters: Array) -> None:
         ("momentum", ["velocity"]),
         ("nesterov", ["velocity"]),
         ("rmsprop", ["mean_square"]),
-        ("adam", ["mean", "mean_square"]),
-        ("adamw", ["mean", "mean_square"]),
+        ("adam", ["gradient_sum", "square_sum"]),
+        ("adamw", ["gradient_sum", "square_sum"]),
     ],
 )
 def test_each_remembers_what_its_formula_needs(

@@ -357,7 +357,7 @@ def test_more_epochs_go_on_from_the_end(new_training: NewTraining) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "missing"),
-    [({"hidden": (5,)}, "parameters"), ({"optimizer": "adam"}, "optimizer_mean")],
+    [({"hidden": (5,)}, "parameters"), ({"optimizer": "adam"}, "optimizer_gradient_sum")],
 )
 def test_a_state_of_something_else_is_refused_and_changes_nothing(
     settings: dict[str, Any], missing: str, new_training: NewTraining
