@@ -55,6 +55,7 @@ class Batch:
         n = len(indices)
         rows, x, y = self._pixels[:n], self._x[:n], self._y[:n]
         # 'clip' spares NumPy a safety copy of the output; the indices are ours and in range.
-        np.take(pixels, indices, axis=0, out=rows, mode="clip")
-        np.take(labels, indices, out=y, mode="clip")
-        return np.multiply(rows, self._scale, out=x), y
+        pixels.take(indices, axis=0, out=rows, mode="clip")
+        labels.take(indices, out=y, mode="clip")
+        np.copyto(x, rows)  # faster than to convert and multiply in one call
+        return np.multiply(x, self._scale, out=x), y

@@ -87,7 +87,7 @@ class SoftmaxCrossEntropy:
         np.maximum.reduce(p, axis=1, keepdims=True, out=column)
         np.subtract(p, column, out=p)
         np.add(self._row_starts, y, out=true)
-        np.take(self._flat, true, out=self._true_logit, mode="clip")
+        self._flat.take(true, out=self._true_logit, mode="clip")
         np.exp(p, out=p)
         np.add.reduce(p, axis=1, keepdims=True, out=column)
         np.divide(p, column, out=p)

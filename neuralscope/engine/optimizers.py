@@ -25,8 +25,8 @@ import numpy as np
 
 from neuralscope.engine.arrays import Array
 
-BLOCK = 65_536
-"""Parameters updated in one go: four vectors of this length fit into a core's cache."""
+BLOCK = 131_072
+"""Parameters updated in one go: half a megabyte of each vector."""
 
 
 class Optimizer(ABC):

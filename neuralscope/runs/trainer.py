@@ -385,8 +385,9 @@ class Trainer:
         test_loss: float | None = None,
         test_accuracy: float | None = None,
     ) -> None:
-        clock = self._clock()
-        pace = self._n_examples / clock if self._n_examples else None
+        # The average up to the last flush, whose clock is the run's `seconds`.
+        clock, n_examples = self._pace[-1] if self._pace else (0.0, 0)
+        pace = n_examples / clock if n_examples else None
         self._store.end(
             self._run_id,
             status,

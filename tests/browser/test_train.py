@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -177,14 +178,19 @@ def test_a_reload_and_a_second_tab_find_the_same_live_run(
     assert [run.status for run in server.store.active_runs()] == [PAUSED]
 
 
-def test_a_run_that_is_started_elsewhere_can_be_watched_live_by_its_link(
+def test_a_run_that_is_started_elsewhere_can_be_watched_live(
     server: Server, open_tab: OpenTab, expect: Any
 ) -> None:
-    run_id = server.store.create(RunConfig(dataset="digits", hidden=(16,), epochs=2))
-    tab = open_tab(server.link(run=run_id))
-    expect(tab.badge("Queued")).to_be_visible()
-    Trainer(server.store, run_id).run()
-    expect(tab.badge("Finished")).to_be_visible()
+    run_id = server.store.create(RunConfig(dataset="digits", hidden=(64,), epochs=10_000))
+    elsewhere = threading.Thread(target=Trainer(server.store, run_id).run)
+    elsewhere.start()
+    try:
+        tab = open_tab(server.link(run=run_id))
+        expect(tab.badge("Running")).to_be_visible()
+    finally:
+        server.stop_runs()
+        elsewhere.join()
+    expect(tab.badge("Stopped")).to_be_visible()
     expect(tab.sentence("of the 360 test digits")).to_be_visible()
 
 
