@@ -20,6 +20,7 @@ from neuralscope.engine import (
     Schedule,
     Training,
 )
+from neuralscope.runs.threads import limited_to
 
 N_VALIDATION = 5_000
 WITHOUT_END = 10_000
@@ -39,6 +40,12 @@ def prepare(row: Row, pictures: Pictures) -> Epoch:
         return seconds
 
     return epoch
+
+
+def prepare_on_one_core(row: Row, pictures: Pictures) -> Epoch:
+    """Return the same on one core, which is how the dashboard trains small networks."""
+    limited_to(1)  # for good: this process does nothing else
+    return prepare(row, pictures)
 
 
 def prepare_evaluated(row: Row, pictures: Pictures) -> Epoch:

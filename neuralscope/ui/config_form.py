@@ -110,6 +110,12 @@ def set_out_from(given: RunConfig) -> None:
     state["form_generation"] = state.get("form_generation", -1) + 1
 
 
+def copy(given: RunConfig) -> None:
+    """Fill the form with a run's configuration; what was wrong in the address is settled."""
+    set_out_from(given)
+    st.session_state["form_problems"] = {}
+
+
 def select_dataset(name: str) -> None:
     """Choose a data set in the form and leave the rest; call it before the form is drawn."""
     now: RunConfig = st.session_state["form_config"]

@@ -376,7 +376,7 @@ def _facts(run: Run) -> None:
         if st.button(
             "Set up a run like this",
             icon=":material/content_copy:",
-            on_click=config_form.set_out_from,
+            on_click=config_form.copy,
             args=(run.config,),
             help="Copies its configuration to the sidebar.",
         ):

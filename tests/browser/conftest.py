@@ -152,9 +152,7 @@ def chromium(session_environment: None) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def session_server(
-    chromium: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
+def session_server(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     load_dataset("digits")  # their compact copy is then there for trainers
     server = Server(tmp_path_factory.mktemp("server"))
     yield server

@@ -46,7 +46,9 @@ def test_the_first_request_of_a_server_can_be_a_link_to_a_run(
     warm = open_tab(link)
     for tab in (cold, warm):
         expect(tab.sentence("Configuration and machine")).to_be_visible()
-    expect(warm.page.locator("body")).to_have_text(cold.page.inner_text("body"), use_inner_text=True)
+    expect(warm.page.locator("body")).to_have_text(
+        cold.page.inner_text("body"), use_inner_text=True
+    )
 
 
 def test_a_link_fills_the_form(server: Server, open_tab: OpenTab, expect: Any) -> None:
@@ -169,13 +171,15 @@ def test_a_reload_and_a_second_tab_find_the_same_live_run(
     run_id = tab.start()
     tab.page.reload()
     assert tab.live_run() == run_id
+    tab.button("Pause").click()
     second = open_tab(server.link(), beside=tab)
-    assert second.live_run() == run_id
-    second.button("Pause").click()
-    for each in (second, tab):
-        expect(each.badge("Paused")).to_be_visible()
-        expect(each.mark("paused")).to_be_visible()
+    expect(second.badge("Paused")).to_be_visible()
+    expect(second.mark("paused")).to_be_visible()
+    assert second.query()["run"] == run_id
     assert [run.status for run in server.store.active_runs()] == [PAUSED]
+    second.button("Stop").click()
+    for each in (second, tab):
+        expect(each.badge("Stopped")).to_be_visible()
 
 
 def test_a_run_that_is_started_elsewhere_can_be_watched_live(
@@ -221,9 +225,8 @@ def test_a_run_can_be_copied_to_the_form(server: Server, open_tab: OpenTab, expe
 # Screens ------------------------------------------------------------------------------------------
 
 SCREENS = {
-    "narrow": {"viewport": {"width": 400, "height": 800}},
     "narrow and dark": {"viewport": {"width": 400, "height": 800}, "color_scheme": "dark"},
-    "wide and dark": {"color_scheme": "dark"},
+    "wide and light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
 }
 
 

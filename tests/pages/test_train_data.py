@@ -127,6 +127,13 @@ def test_if_it_cannot_be_had_the_form_goes_over_to_the_built_in_digits(
     assert not page.control("Start training").disabled
 
 
+def test_going_over_to_the_digits_forgets_no_mistake_in_the_address(
+    open_page: Open, download: Download
+) -> None:
+    download.fail()
+    assert "banana" in open_mnist(open_page, learning_rate="banana").beside("Learning rate")
+
+
 def test_the_notice_stays_until_it_is_settled(open_page: Open, download: Download) -> None:
     download.fail()
     page = open_mnist(open_page).set("Epochs", 20)

@@ -38,7 +38,9 @@ ALWAYS_THERE = {
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_the_page_has_one_title_and_shows_what_would_be_trained(open_page: Open, entry: str) -> None:
+def test_the_page_has_one_title_and_shows_what_would_be_trained(
+    open_page: Open, entry: str
+) -> None:
     page = open_page(entry)
     assert [title.value for title in page.app.title] == ["Train"]
     assert page.metric("Parameters") == "9,610"  # 64 x 128 + 128 + 128 x 10 + 10

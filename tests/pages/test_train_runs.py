@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,14 +17,9 @@ from neuralscope.data import DATASETS, Dataset, load_dataset
 from neuralscope.runs import (
     FAILED,
     FINISHED,
-    INTERRUPTED,
-    PAUSED,
-    QUEUED,
-    RUNNING,
     STOPPED,
     RunConfig,
     Store,
-    launch,
 )
 from neuralscope.ui import run_picker
 
@@ -398,9 +393,11 @@ def test_a_run_is_shown_whatever_its_name_holds(open_page: Open, store: Store) -
     assert page.badge() == "Queued"
 
 
-def test_a_set_up_like_this_one_is_copied_to_the_form(open_page: Open, runs: Runs) -> None:
+def test_the_set_up_of_a_run_is_copied_to_the_form(open_page: Open, runs: Runs) -> None:
     run = runs.trained(hidden=(9, 5), learning_rate=0.037, epochs=1, seed=7)
-    page = open_page(run=run.run_id, epochs="20").click("Set up a run like this")
+    page = open_page(run=run.run_id, epochs="20", learning_rate="banana", seed="-1")
+    page.click("Set up a run like this")
+    assert not page.app.sidebar.error, "what was wrong in the address is settled"
     assert page.value("Units in layer 2") == 5
     assert page.value("Learning rate") == 0.037
     assert RunConfig.from_query(page.query) == (run.config, [])

@@ -71,7 +71,9 @@ def test_what_belongs_to_others_stays(write: Callable[..., Any]) -> None:
     assert written["run"] == "some"
 
 
-@pytest.mark.parametrize(("query", "run_id"), [({"run": "x"}, "x"), ({"run": ""}, None), ({}, None)])
+@pytest.mark.parametrize(
+    ("query", "run_id"), [({"run": "x"}, "x"), ({"run": ""}, None), ({}, None)]
+)
 def test_the_run_is_read_from_the_address(query: dict[str, str], run_id: str | None) -> None:
     app = AppTest.from_function(script, args=(None, None))
     for name, value in query.items():
