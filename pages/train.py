@@ -31,8 +31,8 @@ def start() -> None:
 
 with frame.page("Train", "A network in plain NumPy learns to read digits, before your eyes."):
     data_notice.before_form()
-    config = config_form.show()
     run = run_picker.pick()
+    config = config_form.show(like=run.config if run else None)
     address.write(config, run.run_id if run else None)
 
     ready = config is not None and data_notice.show(config.dataset)

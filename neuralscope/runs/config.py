@@ -152,7 +152,9 @@ class RunConfig:
     )
     decay_factor: float = _field(
         0.5,
-        Number("Drop factor", "What each drop multiplies the rate with.", minimum=0.01, maximum=1),
+        Number(
+            "Drop factor", "What each drop multiplies the rate with.", minimum=0.01, maximum=1.0
+        ),
     )
     initializer: str = _field(
         AUTO,

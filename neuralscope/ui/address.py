@@ -17,6 +17,11 @@ def read_config() -> tuple[RunConfig, list[ConfigError]]:
     return RunConfig.from_query(st.query_params.to_dict())
 
 
+def has_config() -> bool:
+    """Return whether the address carries any field of a configuration."""
+    return any(name in st.query_params for name in SETTINGS)
+
+
 def read_run() -> str | None:
     """Return the id of the run that the address asks for."""
     return st.query_params.get("run") or None

@@ -58,9 +58,13 @@ def title(name: str) -> str:
     return TITLES.get(name, name.capitalize())
 
 
-def show() -> RunConfig | None:
-    """Draw the form and return the configuration it makes, or None while it makes none."""
-    _prepare()
+def show(like: RunConfig | None = None) -> RunConfig | None:
+    """Draw the form and return the configuration it makes, or None while it makes none.
+
+    Args:
+        like: Where the form starts from if the address carries no configuration.
+    """
+    _prepare(like)
     with st.sidebar:
         _choice("dataset")
 
@@ -125,11 +129,13 @@ def select_dataset(name: str) -> None:
 # State -------------------------------------------------------------------------------------------
 
 
-def _prepare() -> None:
+def _prepare(like: RunConfig | None) -> None:
     """Read the address at first; go on from what was remembered when the page is opened again."""
     state = st.session_state
     if "form_config" not in state:
         given, problems = address.read_config()
+        if like is not None and not address.has_config():
+            given = like  # the link of a run: its settings, not the defaults
         set_out_from(given)
         state["form_problems"] = {problem.field: str(problem) for problem in problems}
     elif _key("dataset") not in state:

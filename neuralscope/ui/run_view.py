@@ -104,7 +104,7 @@ def _draw(run: Run) -> None:
 def _headline(run: Run) -> None:
     label, color, icon = BADGES[run.status]
     with st.container(horizontal=True, vertical_alignment="center", key="headline"):
-        st.subheader(run.name, anchor=False, width="content")
+        st.subheader(words.plain(run.name), anchor=False, width="content")
         st.badge(label, color=color, icon=icon)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def duration(seconds: float) -> str:
     """Return a time span in the unit that fits it.
@@ -21,6 +23,15 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
+
+
+def plain(text: str) -> str:
+    r"""Return text in which Markdown has no say.
+
+    >>> plain("*my* run")
+    '\\*my\\* run'
+    """
+    return re.sub(r"([\\`*_\[\]<>#|~$:])", r"\\\1", text)
 
 
 def percent(share: float | None, digits: int = 2) -> str:

@@ -95,6 +95,21 @@ def test_a_link_shows_a_run_in_any_state(
     assert page.metric("Throughput")
 
 
+def test_the_link_of_a_run_fills_the_form_with_its_settings(open_page: Open, runs: Runs) -> None:
+    run = runs.trained(hidden=(9,), seed=7)
+    page = open_page(run=run.run_id)
+    assert page.value("Data set") == "digits"
+    assert page.value("Units in layer 1") == 9
+    assert page.value("Seed") == 7
+
+
+def test_settings_in_the_address_win_over_those_of_its_run(open_page: Open, runs: Runs) -> None:
+    run = runs.trained(hidden=(9,), seed=7)
+    page = open_page(run=run.run_id, dataset="digits", hidden="5")
+    assert page.value("Units in layer 1") == 5
+    assert page.value("Seed") == 0
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_a_live_run_takes_commands_and_one_that_has_ended_does_not(
     open_page: Open, runs: Runs, state: str
