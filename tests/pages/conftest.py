@@ -314,8 +314,9 @@ def server(run_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def open_page() -> Callable[..., Page]:
     """Open the Train page with the built-in digits; the address may say otherwise."""
 
-    def open_page(script: str = "dashboard.py", **query: str) -> Page:
-        return Page(script, {"dataset": "digits", **query})
+    def open_page(script: str = "dashboard.py", **query: str | None) -> Page:
+        address = {"dataset": "digits", **query}
+        return Page(script, {name: value for name, value in address.items() if value is not None})
 
     return open_page
 

@@ -97,7 +97,7 @@ def test_a_link_shows_a_run_in_any_state(
 
 def test_the_link_of_a_run_fills_the_form_with_its_settings(open_page: Open, runs: Runs) -> None:
     run = runs.trained(hidden=(9,), seed=7)
-    page = open_page(run=run.run_id)
+    page = open_page(run=run.run_id, dataset=None)
     assert page.value("Data set") == "digits"
     assert page.value("Units in layer 1") == 9
     assert page.value("Seed") == 7
