@@ -9,8 +9,9 @@ Three ways to train the same configuration on MNIST, in turns:
               protocol but draws nothing
     browser   a real Chromium on the same machine draws it (needs playwright and Chromium)
 
-What is compared is the throughput that the store records. It also measures the time from the click to the first point on the curve, the processor time of a server
-that nobody asks anything, and what a redraw costs at the start and at the end of 300 epochs.
+What is compared is the throughput that the store records. It also measures the time from the
+click to the first point on the curve, the processor time of a server that nobody asks anything,
+and what a redraw costs at the start and at the end of 300 epochs.
 """
 
 from __future__ import annotations
