@@ -1,10 +1,144 @@
 """Pure functions over arrays: what a network got right, and where it fails.
 
-confusion   which class was taken for which
-mistakes    the examples answered wrongly, the surest first
+ablation        what a network loses without one unit
+calibration     is it right as often as it is sure, and may it stay silent
+confusion       which class was taken for which
+contributions   which units decided between two classes
+counterfactual  the smallest change that turns an answer
+history         what became of each example in the course of training
+mistakes        the examples answered wrongly, the surest first
+neighbors       what looks alike to the network
+projection      many digits as points on a map
+saliency        which pixels an answer hangs on, and a test of that
+scores          precision, recall and F1 of each class
+units           what excites each unit, and which are of no use
 """
 
-from neuralscope.analysis.confusion import confusion_counts
-from neuralscope.analysis.mistakes import Mistakes, worst_mistakes
+from neuralscope.analysis.ablation import Ablation, ablate, predictions_without
+from neuralscope.analysis.calibration import (
+    N_BINS,
+    Refusal,
+    RefusalCurve,
+    Reliability,
+    refusal_curve,
+    refuse_below,
+    reliability,
+)
+from neuralscope.analysis.confusion import (
+    Answers,
+    Change,
+    Confusion,
+    compare_answers,
+    confusion_counts,
+    most_confused,
+    read_answers,
+)
+from neuralscope.analysis.contributions import (
+    Contributions,
+    logit_contributions,
+)
+from neuralscope.analysis.counterfactual import (
+    PixelChange,
+    smallest_change,
+)
+from neuralscope.analysis.history import (
+    Fates,
+    Suspects,
+    fates,
+    suspicious_labels,
+    tell_history,
+)
+from neuralscope.analysis.mistakes import (
+    ORDERS,
+    Judgement,
+    Mistakes,
+    choose_examples,
+    judge,
+    worst_mistakes,
+)
+from neuralscope.analysis.neighbors import (
+    FeatureSpace,
+    feature_space,
+    features,
+    nearest,
+)
+from neuralscope.analysis.projection import Projection, principal_plane, reach, sample
+from neuralscope.analysis.saliency import (
+    Removal,
+    removal,
+    saliency_map,
+)
+from neuralscope.analysis.scores import Average, ClassScores, score_classes
+from neuralscope.analysis.units import (
+    EXCITING,
+    MOSTLY,
+    NEAR_END,
+    Idle,
+    extreme_examples,
+    idle_units,
+    logits_from,
+    order_by_preference,
+    preferred_class,
+    seen_through,
+    unit_means,
+)
 
-__all__ = ["Mistakes", "confusion_counts", "worst_mistakes"]
+__all__ = [
+    "EXCITING",
+    "MOSTLY",
+    "NEAR_END",
+    "N_BINS",
+    "ORDERS",
+    "Ablation",
+    "Answers",
+    "Average",
+    "Change",
+    "ClassScores",
+    "Confusion",
+    "Contributions",
+    "Fates",
+    "FeatureSpace",
+    "Idle",
+    "Judgement",
+    "Mistakes",
+    "PixelChange",
+    "Projection",
+    "Refusal",
+    "RefusalCurve",
+    "Reliability",
+    "Removal",
+    "Suspects",
+    "ablate",
+    "choose_examples",
+    "compare_answers",
+    "confusion_counts",
+    "extreme_examples",
+    "fates",
+    "feature_space",
+    "features",
+    "idle_units",
+    "judge",
+    "logit_contributions",
+    "logits_from",
+    "most_confused",
+    "nearest",
+    "order_by_preference",
+    "predictions_without",
+    "preferred_class",
+    "principal_plane",
+    "reach",
+    "read_answers",
+    "refusal_curve",
+    "refuse_below",
+    "reliability",
+    "removal",
+    "saliency_map",
+    "sample",
+    "score_classes",
+    "seen_through",
+    "smallest_change",
+    "suspicious_labels",
+    "tell_history",
+    "unit_means",
+    "worst_mistakes",
+]

@@ -5,17 +5,36 @@ with Altair once for each set of options, the tables it draws from, and one sent
 same in words. Nothing here knows of runs, networks, data sets or pages.
 
     colors.py     the palette, and the scales from number to colour
+    explanation.py  why a network answers as it does
     figure.py     a chart as structure, data and words
     curves.py     learning curves, and how long ones are thinned and smoothed
-    confusion.py  which class was taken for which
+    confusion.py  which class was taken for which, and what changed
+    scores.py     precision and recall of each class
+    calibration.py  confidence against accuracy, errors against refusals
     gallery.py    digits that can be clicked
     network.py    the architecture, sketched
     images.py     weights and digits as pixels
+    units.py      what the units of a network do
+    projection.py many digits as dots on a map
+    probabilities.py  what a network answers, as bars
 """
 
 from __future__ import annotations
 
-from neuralscope.charts.confusion import confusion_matrix, describe_confusion
+from neuralscope.charts.calibration import (
+    confidence_histogram,
+    describe_confidences,
+    describe_refusal,
+    describe_reliability,
+    refusal_curve,
+    reliability_diagram,
+)
+from neuralscope.charts.confusion import (
+    confusion_change,
+    confusion_matrix,
+    describe_change,
+    describe_confusion,
+)
 from neuralscope.charts.curves import (
     Binned,
     EpochPoints,
@@ -23,6 +42,14 @@ from neuralscope.charts.curves import (
     learning_curves,
     smooth,
     thin,
+)
+from neuralscope.charts.explanation import (
+    answer_strip,
+    contribution_bars,
+    describe_contributions,
+    describe_removal,
+    removal_curve,
+    signed_picture,
 )
 from neuralscope.charts.figure import Figure
 from neuralscope.charts.gallery import describe_gallery, gallery
@@ -35,25 +62,66 @@ from neuralscope.charts.images import (
     weight_limit,
 )
 from neuralscope.charts.network import describe_network, network_sketch
+from neuralscope.charts.probabilities import describe_probabilities, percent, probability_bars
+from neuralscope.charts.projection import describe_digit_map, digit_map, thumbnails
+from neuralscope.charts.scores import class_scores, describe_scores
+from neuralscope.charts.units import (
+    class_bars,
+    describe_class_bars,
+    describe_unit_heat_map,
+    describe_units,
+    example_strip,
+    unit_grid,
+    unit_heat_map,
+)
 
 __all__ = [
     "Binned",
     "EpochPoints",
     "Figure",
+    "answer_strip",
+    "class_bars",
+    "class_scores",
+    "confidence_histogram",
+    "confusion_change",
     "confusion_matrix",
+    "contribution_bars",
     "data_uri",
+    "describe_change",
+    "describe_class_bars",
+    "describe_confidences",
     "describe_confusion",
+    "describe_contributions",
     "describe_curves",
+    "describe_digit_map",
     "describe_gallery",
     "describe_network",
+    "describe_probabilities",
+    "describe_refusal",
+    "describe_reliability",
+    "describe_removal",
+    "describe_scores",
+    "describe_unit_heat_map",
+    "describe_units",
     "describe_weights",
+    "digit_map",
     "digit_tiles",
+    "example_strip",
     "gallery",
     "learning_curves",
     "network_sketch",
+    "percent",
     "png",
+    "probability_bars",
+    "refusal_curve",
+    "reliability_diagram",
+    "removal_curve",
+    "signed_picture",
     "smooth",
     "thin",
+    "thumbnails",
+    "unit_grid",
+    "unit_heat_map",
     "weight_grid",
     "weight_limit",
 ]

@@ -6,6 +6,9 @@ the diagonal is a calm green that only says how much of each class was found, an
 vermilion scaled to the largest error. Colours are laid over the page by opacity, which makes a
 light cell pale on a light page and dim on a dark one.
 
+The difference of two matrices is drawn likewise: green where the one is better, vermilion where it
+is worse. On the diagonal more is better, beside it fewer is.
+
 Rows are the true class, columns the predicted one. A click selects a cell: the selection is called
 `cell` and has the fields `true` and `predicted`, as class numbers.
 """
@@ -39,6 +42,7 @@ MOST_LABELLED: Final = 20  # classes up to which the numbers fit into the cells
 # One of the two has a contrast of 4.5 : 1 to any cell, which no softer ink reaches.
 DARK_TEXT: Final = "#000000"
 LIGHT_TEXT: Final = "#ffffff"
+MINUS: Final = "\N{MINUS SIGN}"
 SIDE: Final = 460  # pixels of the whole matrix, about
 
 
@@ -138,6 +142,89 @@ def describe_confusion(
     )
 
 
+def confusion_change(
+    change: ArrayLike, *, class_names: Sequence[str] | None = None, noun: str = "digit"
+) -> Figure:
+    """Draw how one matrix differs from another: what got better, and what got worse.
+
+    Args:
+        change: Shape (classes, classes), integers: the counts of the one less those of the other.
+        class_names: One name a class; their numbers if not given.
+        noun: What one example is called in the axis titles.
+
+    Raises:
+        ValueError: The changes are not square or do not fit the names.
+    """
+    change = np.asarray(change)
+    if change.ndim != 2 or change.shape[0] != change.shape[1] or len(change) < 2:
+        raise ValueError(
+            f"changes of a confusion matrix are (classes, classes), not {change.shape}"
+        )
+    k = len(change)
+    names = [str(name) for name in class_names] if class_names is not None else _numbers(k)
+    if len(names) != k:
+        raise ValueError(f"{len(names)} class names do not fit {k} classes")
+    true, predicted = np.divmod(np.arange(k * k), k)
+    by = change.ravel().astype(np.int64)
+    size = np.abs(by)
+    better = np.where(true == predicted, by, -by)
+    opacity = np.where(size == 0, 0.07, 0.10 + 0.90 * (size / max(int(size.max()), 1)) ** 0.6)
+    hue = np.where(better > 0, 0, np.where(better < 0, 1, 2))
+    object_names = np.asarray(names, dtype=object)
+    signed = np.asarray([_signed(number) for number in by.tolist()], dtype=object)
+    cells = {
+        "true": true,
+        "predicted": predicted,
+        "fill": np.asarray([RIGHT, WRONG, NEUTRAL], dtype=object)[hue],
+        "opacity": opacity,
+        "change": np.where(size == 0, "none", signed),
+        "verdict": np.asarray(["better", "worse", "as before"], dtype=object)[hue],
+        "true_name": object_names[true],
+        "predicted_name": object_names[predicted],
+    }
+    if k <= MOST_LABELLED:
+        cells["text"] = signed
+        cells["on_light"] = _text_colors(hue, opacity, LIGHT_BACKGROUND)
+        cells["on_dark"] = _text_colors(hue, opacity, DARK_BACKGROUND)
+    return Figure(
+        _template(tuple(names), noun, is_change=True),
+        {"cells": pd.DataFrame(cells)},
+        describe_change(change, class_names=names, noun=noun),
+    )
+
+
+def describe_change(
+    change: ArrayLike, *, class_names: Sequence[str] | None = None, noun: str = "digit"
+) -> str:
+    """Say in one sentence what the difference of two matrices shows.
+
+    >>> describe_change([[2, -2], [1, -1]])
+    '1 digit more recognised; the largest change beside the diagonal: 0 taken for 1, 2 fewer.'
+    """
+    change = np.asarray(change).astype(np.int64)
+    names = list(class_names) if class_names is not None else _numbers(len(change))
+    if not change.any():
+        return "The two confusion matrices are the same."
+    gain = int(np.trace(change))
+    one, several = ("digit", "digits") if noun == "digit" else ("example", "examples")
+    how = f"{abs(gain):,} {one if abs(gain) == 1 else several} {'more' if gain > 0 else 'fewer'}"
+    beside = change - np.diag(np.diag(change))
+    true, predicted = np.unravel_index(int(np.abs(beside).argmax()), beside.shape)
+    by = int(beside[true, predicted])
+    return (
+        f"{how if gain else f'As many {several}'} recognised; the largest change beside the"
+        f" diagonal: {names[true]} taken for {names[predicted]},"
+        f" {abs(by):,} {'more' if by > 0 else 'fewer'}."
+    )
+
+
+def _signed(number: int) -> str:
+    """A change with its sign, in at most six characters; nothing for none."""
+    if number == 0:
+        return ""
+    return f"{'+' if number > 0 else MINUS}{_compact(abs(number))}"
+
+
 def _checked(counts: ArrayLike) -> NDArray[np.int64]:
     counts = np.asarray(counts)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or len(counts) < 2:
@@ -185,7 +272,7 @@ def _text_colors(
 
 
 @functools.lru_cache(maxsize=32)
-def _template(names: tuple[str, ...], noun: str) -> Mapping[str, Any]:
+def _template(names: tuple[str, ...], noun: str, is_change: bool = False) -> Mapping[str, Any]:
     k = len(names)
     size = max(4, min(96, SIDE // k))
     # The names as a literal of the expression language: JSON is one.
@@ -205,31 +292,41 @@ def _template(names: tuple[str, ...], noun: str) -> Mapping[str, Any]:
     if max(len(name) for name in names) * 7 > size:
         across.labelAngle = -45
     band = alt.Scale(domain=list(range(k)), paddingInner=0.05 if k <= 30 else 0, paddingOuter=0)
-    cell = alt.selection_point(name="cell", fields=["true", "predicted"], on="click")
+    tooltip = [
+        alt.Tooltip("true_name:N", title=f"True {noun}"),
+        alt.Tooltip("predicted_name:N", title=f"Predicted {noun}"),
+    ]
+    if is_change:
+        tooltip += [
+            alt.Tooltip("change:N", title="Change"),
+            alt.Tooltip("verdict:N", title="That is"),
+        ]
+    else:
+        tooltip += [
+            alt.Tooltip("count:Q", title="How many", format=",d"),
+            alt.Tooltip("share:Q", title=f"Share of this true {noun}", format=".2%"),
+        ]
     base = alt.Chart(table("cells")).encode(
         x=alt.X("predicted:O", title=f"Predicted {noun}", axis=across, scale=band),
         y=alt.Y("true:O", title=f"True {noun}", axis=axis, scale=band),
-        tooltip=[
-            alt.Tooltip("true_name:N", title=f"True {noun}"),
-            alt.Tooltip("predicted_name:N", title=f"Predicted {noun}"),
-            alt.Tooltip("count:Q", title="How many", format=",d"),
-            alt.Tooltip("share:Q", title=f"Share of this true {noun}", format=".2%"),
-        ],
+        tooltip=tooltip,
     )
-    layers = [
-        base.mark_rect(cornerRadius=3 if k <= 30 else 0, cursor="pointer", strokeWidth=2)
-        .encode(
-            fill=alt.Fill("fill:N", scale=None, legend=None),
-            fillOpacity=alt.FillOpacity("opacity:Q", scale=None, legend=None),
-            stroke=alt.condition(cell, alt.value(INK), alt.value("transparent"), empty=False),
-        )
-        .add_params(cell)
-    ]
+    cursor: dict[str, Any] = {} if is_change else {"cursor": "pointer"}
+    cells = base.mark_rect(cornerRadius=3 if k <= 30 else 0, strokeWidth=2, **cursor).encode(
+        fill=alt.Fill("fill:N", scale=None, legend=None),
+        fillOpacity=alt.FillOpacity("opacity:Q", scale=None, legend=None),
+    )
+    if not is_change:
+        cell = alt.selection_point(name="cell", fields=["true", "predicted"], on="click")
+        cells = cells.encode(
+            stroke=alt.condition(cell, alt.value(INK), alt.value("transparent"), empty=False)
+        ).add_params(cell)
+    layers = [cells]
     if k <= MOST_LABELLED:
         layers.append(
             base.mark_text(
                 fontSize=13 if size >= 40 else 10,
-                cursor="pointer",
+                **cursor,
                 color=alt.ExprRef(expr=f"{ON_DARK} ? datum.on_dark : datum.on_light"),
             ).encode(text="text:N")
         )

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from neuralscope.charts.colors import NEUTRAL, RIGHT, WRONG
 from neuralscope.charts.figure import FADED_INK, INK, Figure, table, template
 from neuralscope.charts.images import digit_tiles
+from neuralscope.charts.probabilities import percent
 
 GAP: Final = 14  # pixels between the frames of two pictures
 CAPTION: Final = 42  # pixels under a picture for its two lines
@@ -84,7 +85,7 @@ def gallery(
                 f"{t} \N{RIGHTWARDS ARROW} {p}"
                 for t, p in zip(true_names, predicted_names, strict=True)
             ],
-            "confidence": [_percent(c) for c in confidence.tolist()],
+            "confidence": [percent(c) for c in confidence.tolist()],
             "true": true_names,
             "predicted": predicted_names,
             "color": np.where(true == predicted, RIGHT, WRONG).astype(object),
@@ -120,17 +121,8 @@ def describe_gallery(
     how = "recognised" if first == taken else f"taken for {taken}"
     return (
         f"{many}, {wrong:,} of them recognised wrongly; the first is a {first} {how}"
-        f" with {_percent(float(np.asarray(confidence)[0]))} confidence."
+        f" with {percent(float(np.asarray(confidence)[0]))} confidence."
     )
-
-
-def _percent(confidence: float) -> str:
-    if not np.isfinite(confidence):
-        return "unknown"
-    # Whole percents, but certainty is never claimed where there is none.
-    if 0.995 <= confidence < 1:
-        return f"{min(100 * confidence, 99.99):.2f} %"
-    return f"{100 * confidence:.0f} %"
 
 
 @functools.lru_cache(maxsize=32)

@@ -2,6 +2,8 @@
 
     train        train a network; an open dashboard shows it live
     evaluate     measure a weights file on a data set
+    predict      tell which digit is on a picture
+    view         show how a network reads test digits, in the terminal
     runs         list, show or delete what was trained
     dashboard    open the dashboard in the browser
 

@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> int:
     from neuralscope.runs import examples
 
     network = Network.load(options.weights)
-    name = _dataset_for(options, network)
+    name = dataset_for(options, network)
     dataset = load(name, StatusLine(sys.stderr))
     part = examples(dataset, options.split)
     (loss, accuracy), probabilities = score(network, part)
@@ -73,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _dataset_for(options: argparse.Namespace, network: Network) -> str:
+def dataset_for(options: argparse.Namespace, network: Network) -> str:
     """Return the data set to measure on. Raises where there is none, or it does not fit."""
     from neuralscope.data import DATASETS
     from neuralscope.runs import SETTINGS

@@ -7,6 +7,9 @@
 What lies beneath, from the bottom up: `contents` (what intact data is), `home` and `cache` (where
 and how it is kept), `split`, `dataset`, `fetch` (the watcher) with `openml` (the watched
 program), one module per data set, and `catalog`, which lists them.
+
+`drawing` makes drawings and photographs into what a network has learned to read. It is imported by
+its name, because it needs Pillow, for which a trainer has no time.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from neuralscope.runs.snapshots import (
     Snapshot,
     SnapshotInfo,
     list_snapshots,
+    load_predictions,
     load_snapshot,
 )
 from neuralscope.runs.store import (
@@ -69,6 +70,7 @@ __all__ = [
     "examples",
     "launch",
     "list_snapshots",
+    "load_predictions",
     "load_snapshot",
     "measure_epoch",
     "new_network",

@@ -122,6 +122,16 @@ def load_snapshot(store: Store, run_id: str, info: SnapshotInfo) -> Snapshot:
     return Snapshot(info, **_read(path, names))
 
 
+def load_predictions(store: Store, run_id: str, info: SnapshotInfo) -> npt.NDArray[np.uint8]:
+    """Load only a snapshot's answers on the validation set, (n,).
+
+    Raises:
+        WeightsError: Its file is gone or damaged.
+    """
+    name = "validation_predictions"
+    return _read(_path(store, run_id, info.name), (name,))[name]
+
+
 def load_state(store: Store, run_id: str, name: str) -> Mapping[str, npt.NDArray[Any]]:
     """Load everything needed to go on from a snapshot.
 

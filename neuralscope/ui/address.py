@@ -1,7 +1,8 @@
 """The page's address: what a link carries, read once and then kept up to date.
 
-`run` names the run that is shown; on Train the fields of `RunConfig` stand beside it under their
-own names, those at their default left out. So a link is an experiment.
+`run` names the run that is shown and `epoch` the moment of it, the latest if left out; on Train the
+fields of `RunConfig` stand beside them under their own names, those at their default left out. So
+a link is an experiment, and a moment of one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import streamlit as st
 
 from neuralscope.errors import ConfigError
-from neuralscope.runs import SETTINGS, RunConfig
+from neuralscope.runs import LATEST, SETTINGS, RunConfig
+
+LONGEST_EPOCH = 9
+"""Digits of the largest epoch that an address may name."""
 
 
 def read_config() -> tuple[RunConfig, list[ConfigError]]:
@@ -27,6 +31,31 @@ def read_run() -> str | None:
     return st.query_params.get("run") or None
 
 
+def read_epoch() -> tuple[int | None, str]:
+    """Return the epoch that the address asks for, None for the latest, and what is wrong with it.
+
+    What is wrong is one sentence, or empty.
+    """
+    text = st.query_params.get("epoch", "")
+    if text in ("", LATEST):
+        return None, ""
+    if text.isascii() and text.isdigit() and len(text) <= LONGEST_EPOCH:
+        return int(text), ""
+    shown = text if len(text) <= 20 else f"{text[:20]}..."
+    return None, f"The address asks for epoch {shown!r}; it takes a whole number or '{LATEST}'."
+
+
+def write_moment(run_id: str, epoch: str | None) -> None:
+    """Make the address name a run and a moment of it, None for the latest; leave the rest."""
+    wanted = {"run": run_id, "epoch": epoch}
+    for name, value in wanted.items():
+        if value is None:
+            if name in st.query_params:
+                del st.query_params[name]
+        elif st.query_params.get(name) != value:
+            st.query_params[name] = value
+
+
 def write(config: RunConfig | None, run_id: str | None) -> None:
     """Make the address say what the page shows; a configuration that is not whole leaves it."""
     now = st.query_params.to_dict()
@@ -37,5 +66,7 @@ def write(config: RunConfig | None, run_id: str | None) -> None:
     new.pop("run", None)
     if run_id:
         new["run"] = run_id
+    else:
+        new.pop("epoch", None)
     if new != now:
         st.query_params.from_dict(new)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
+from streamlit.navigation.page import StreamlitPage
+from streamlit.runtime.pages_manager import PagesManager
 
 from neuralscope.errors import NeuralScopeError
 
@@ -16,17 +20,33 @@ _STYLE = """<style>
 [data-testid='stStatusWidget'] button { display: none; }
 </style>"""
 
-PAGES = {"Train": "pages/train.py"}
-"""Title -> script, in the order of the menu; the first is the start page."""
+PAGES = ("Train", "Confusion", "Mistakes", "Activations", "Draw")
+"""Titles in the order of the menu; the first is the start page. Scripts are named after them."""
+
+_PAGES_FOLDER = Path(__file__).parents[2] / "pages"
 
 
 def navigation() -> None:
     """Show the page that the address asks for; what `dashboard.py` does."""
+    st.navigation(list(_pages().values())).run()
+
+
+def _pages() -> dict[str, StreamlitPage]:
     # Without icons: Streamlit would fetch one from the internet to show it in the tab.
-    pages = [
-        st.Page(script, title=title, default=title == "Train") for title, script in PAGES.items()
-    ]
-    st.navigation(pages).run()
+    return {
+        title: st.Page(
+            _PAGES_FOLDER / f"{title.lower()}.py", title=title, default=title == PAGES[0]
+        )
+        for title in PAGES
+    }
+
+
+def link(title: str, text: str) -> None:
+    """Draw a link to another page that keeps the session."""
+    try:
+        st.page_link(_PAGES_FOLDER / f"{title.lower()}.py", label=text)
+    except StreamlitAPIException:  # this page runs alone and knows no other
+        st.caption(f"{text}: on the page {title}.")
 
 
 @contextmanager
@@ -35,6 +55,11 @@ def page(title: str, subtitle: str) -> Iterator[None]:
 
     A NeuralScopeError that gets here is shown as its one sentence.
     """
+    if PagesManager.uses_pages_directory:
+        # The first request that this server gets is for this page. Streamlit then runs it without
+        # `dashboard.py` and with a menu made of the folder's files: do what `dashboard.py` does.
+        navigation()
+        st.stop()
     st.set_page_config(page_title=f"{title} · NeuralScope", page_icon="🔬", layout="wide")
     st.html(_STYLE)
     st.title(title, anchor=False)

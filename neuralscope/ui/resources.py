@@ -135,10 +135,10 @@ def _estimate(
     )
 
 
-# A moment of a run -------------------------------------------------------------------------------
+# A live run --------------------------------------------------------------------------------------
 
 
-class Moment(NamedTuple):
+class Pictures(NamedTuple):
     """What a snapshot shows of a run on the Train page, ready to be drawn.
 
     Attributes:
@@ -159,25 +159,25 @@ class Moment(NamedTuple):
     weights_text: str
 
 
-def moment(run: Run, info: SnapshotInfo) -> Moment:
+def pictures(run: Run, info: SnapshotInfo) -> Pictures:
     """Return the pictures of a snapshot; computed once, whoever looks.
 
     Raises:
         WeightsError: The snapshot is gone or damaged.
         DataError: Its data set is not here.
     """
-    return _moment(str(store().path), run.run_id, run.config, info)
+    return _pictures(str(store().path), run.run_id, run.config, info)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _moment(store_path: str, run_id: str, config: RunConfig, info: SnapshotInfo) -> Moment:
+def _pictures(store_path: str, run_id: str, config: RunConfig, info: SnapshotInfo) -> Pictures:
     data = dataset(config.dataset)
     snapshot = load_snapshot(_store_at(store_path), run_id, info)
     wrong = worst_mistakes(snapshot.validation_probabilities, data.y_validation, MOST_MISTAKES)
     network = snapshot.network(config, data.n_features, data.n_classes)
     weights: npt.NDArray[np.float32] = network.layers[0].weight
     counts = confusion_counts(data.y_validation, snapshot.validation_predictions, data.n_classes)
-    return Moment(
+    return Pictures(
         confusion=charts.confusion_matrix(counts, class_names=data.class_names),
         mistakes=charts.gallery(
             data.x_validation[wrong.index],

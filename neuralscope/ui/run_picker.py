@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 
 import streamlit as st
 
@@ -30,20 +32,45 @@ def pick() -> Run | None:
         return None
 
 
+def pick_any() -> Run | None:
+    """Return the run that this session looks at, else the newest; None if there is no run."""
+    run = pick()
+    if run is None:
+        runs = resources.store().runs()
+        if st.session_state.get("run_seen") is None and runs:
+            run = runs[0]
+            st.session_state["run_seen"] = run.run_id
+    return run
+
+
 def look_at(run_id: str | None) -> None:
     """Turn to another run, or to none; call it from a callback."""
     st.session_state["run_seen"] = run_id
+    look_at_epoch(None)
 
 
-def menu(current: Run | None) -> None:
-    """Let the user turn to another run of the store."""
+def look_at_epoch(epoch: int | None) -> None:
+    """Turn to another moment of the run, None for its latest; call it from a callback."""
+    st.session_state["epoch_seen"] = epoch
+    st.session_state["epoch_problem"] = ""
+    st.session_state["film"] = False
+
+
+def menu(current: Run | None, *, may_be_none: bool = True) -> None:
+    """Let the user turn to another run of the store.
+
+    Args:
+        current: The run that is shown.
+        may_be_none: Whether they may also turn to none, to set up a new one.
+    """
     runs = resources.store().runs()[:MOST_SHOWN]
     if current is not None and current.run_id not in [run.run_id for run in runs]:
         runs.append(current)
     if not runs:
         return
-    by_id = {run.run_id: run for run in runs}
-    options = [NONE, *by_id]
+    names = labels(runs)
+    options = [NONE, *names] if may_be_none or current is None else list(names)
+    names[NONE] = "Set up a new run" if may_be_none else "Choose a run"
     shown = current.run_id if current else NONE
     key = f"shown_run_{shown}"  # another run, another menu: it starts from what is shown
     st.selectbox(
@@ -51,7 +78,7 @@ def menu(current: Run | None) -> None:
         options,
         index=options.index(shown),
         key=key,
-        format_func=lambda run_id: _label(by_id[run_id]) if run_id in by_id else "Set up a new run",
+        format_func=names.__getitem__,
         on_change=_turn,
         args=(key,),
         label_visibility="collapsed",
@@ -65,6 +92,16 @@ def _turn(key: str) -> None:
 def _live_run() -> str | None:
     active = resources.store().active_runs()
     return active[0].run_id if active else None
+
+
+def labels(runs: Iterable[Run]) -> dict[str, str]:
+    """Return what each run is called in menus, by its id; no two of them the same."""
+    by_id = {run.run_id: _label(run) for run in runs}
+    times = Counter(by_id.values())
+    return {
+        run_id: label if times[label] == 1 else f"{label} · {run_id[-4:]}"
+        for run_id, label in by_id.items()
+    }
 
 
 def _label(run: Run) -> str:

@@ -29,11 +29,9 @@ from neuralscope.runs import (
     Store,
     list_snapshots,
 )
-from neuralscope.ui import config_form, resources, words
+from neuralscope.ui import config_form, resources, scrubber, words
 from neuralscope.ui.config_form import RATE_STEPS
-
-REDRAW_EVERY = 0.5
-"""Seconds between two looks at a live run."""
+from neuralscope.ui.scrubber import REDRAW_EVERY
 
 MOST_BINS = 250
 METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
@@ -53,28 +51,23 @@ BADGES: dict[str, tuple[str, Any, str]] = {
 
 def show(run: Run) -> None:
     """Draw a run; go on drawing while it is active."""
-    if run.is_active:
-        _live(run.run_id)
-    else:
-        _still(run.run_id)
+    every = _pace(run)
+    st.fragment(_look, run_every=every)(run.run_id, every)
 
 
-@st.fragment(run_every=REDRAW_EVERY)
-def _live(run_id: str) -> None:
+def _pace(run: Run) -> float | None:
+    """Return the seconds until the next look: here a live run goes on moving in any case."""
+    return REDRAW_EVERY if run.is_active else scrubber.pace(run)
+
+
+def _look(run_id: str, every: float | None) -> None:
     run = _read(run_id)
-    if run is None or not run.is_active:
-        st.rerun()  # it has ended, or is gone: the page decides what to show
-    else:
-        _draw(run)
-
-
-@st.fragment
-def _still(run_id: str) -> None:
-    run = _read(run_id)
-    if run is None or run.is_active:
-        st.rerun()
-    else:
-        _draw(run)
+    if run is None:
+        st.rerun()  # it is gone: the page decides what to show
+        return
+    _draw(run)
+    if _pace(run) != every:
+        st.rerun()  # it has ended, or a film has begun or ended: another pace, another fragment
 
 
 def _read(run_id: str) -> Run | None:
@@ -324,9 +317,10 @@ def _moment(store: Store, run: Run) -> None:
     snapshots = list_snapshots(store, run.run_id)
     if not snapshots:
         return
-    newest = max(snapshots, key=lambda info: (info.step, info.written))
+    st.subheader("The network as it is" if run.is_active else "The network as it was", anchor=False)
+    info = scrubber.controls(run, snapshots)
     try:
-        moment = resources.moment(run, newest)
+        moment = resources.pictures(run, info)
     except (WeightsError, DataError) as error:
         if not run.is_active:  # while it is live, the next look will find a newer one
             st.warning(str(error), icon=":material/error:")

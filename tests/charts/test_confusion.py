@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuralscope.charts import Figure, colors, confusion_matrix, describe_confusion
+from neuralscope.charts import (
+    Figure,
+    colors,
+    confusion_change,
+    confusion_matrix,
+    describe_change,
+    describe_confusion,
+)
 
 COUNTS = np.array([[90, 8, 2], [0, 100, 0], [1, 0, 49]])
 
@@ -193,3 +200,94 @@ def test_names_must_fit() -> None:
 def test_the_matrix_in_words(counts: object, text: str) -> None:
     assert describe_confusion(counts) == text
     assert confusion_matrix(counts).text == text
+
+
+# The difference of two matrices
+
+CHANGE = np.array([[5, -4, -1], [0, -2, 2], [0, 0, 0]])
+
+
+def test_more_right_and_fewer_wrong_is_better() -> None:
+    table = cells(confusion_change(CHANGE))
+    assert table.loc[(0, 0), ["fill", "verdict", "change"]].tolist() == [
+        colors.RIGHT,
+        "better",
+        "+5",
+    ]
+    assert table.loc[(0, 1), ["fill", "verdict", "change"]].tolist() == [
+        colors.RIGHT,
+        "better",
+        "\N{MINUS SIGN}4",
+    ]
+    assert table.loc[(1, 1), ["fill", "verdict"]].tolist() == [colors.WRONG, "worse"]
+    assert table.loc[(1, 2), ["fill", "verdict"]].tolist() == [colors.WRONG, "worse"]
+    assert table.loc[(2, 2), ["fill", "verdict", "text"]].tolist() == [
+        colors.NEUTRAL,
+        "as before",
+        "",
+    ]
+
+
+def test_the_larger_the_change_the_stronger_the_colour() -> None:
+    opacity = cells(confusion_change(CHANGE))["opacity"]
+    assert opacity[0, 0] == pytest.approx(1)
+    assert opacity[0, 0] > opacity[0, 1] > opacity[1, 1] == opacity[1, 2] > opacity[0, 2]
+    assert opacity[0, 2] > opacity[2, 2]
+
+
+@pytest.mark.parametrize("background", ["on_light", "on_dark"])
+def test_changes_are_legible_in_both_themes(background: str) -> None:
+    table = confusion_change(np.arange(400).reshape(20, 20) - 200).tables["cells"]
+    page = colors.rgb(
+        colors.LIGHT_BACKGROUND if background == "on_light" else colors.DARK_BACKGROUND
+    )
+    for row in table.to_dict("records"):
+        seen = colors.rgb(row["fill"]) * row["opacity"] + page * (1 - row["opacity"])
+        assert colors.contrast(colors.rgb(row[background]), seen) >= 4.5, row
+
+
+def test_a_change_cannot_be_clicked_and_keeps_its_template() -> None:
+    figure = confusion_change(CHANGE)
+    assert "params" not in figure.template
+    assert figure.template is confusion_change(-CHANGE).template
+    assert figure.template is not confusion_matrix(COUNTS).template
+    json.dumps(figure.chart().to_dict(validate=True), allow_nan=False)
+    titles = [tip["title"] for tip in layers(figure, "rect")[0]["encoding"]["tooltip"]]
+    assert titles == ["True digit", "Predicted digit", "Change", "That is"]
+
+
+@pytest.mark.parametrize("change", [np.zeros((2, 3), int), np.zeros(4, int), np.zeros((1, 1), int)])
+def test_what_is_no_change_of_a_matrix_is_refused(change: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="changes of a confusion matrix"):
+        confusion_change(change)
+
+
+def test_names_of_changes_must_fit() -> None:
+    with pytest.raises(ValueError, match="2 class names do not fit 3 classes"):
+        confusion_change(CHANGE, class_names=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            CHANGE,
+            "3 digits more recognised; the largest change beside the diagonal: 0 taken for 1,"
+            " 4 fewer.",
+        ),
+        (
+            [[-1, 1], [0, 0]],
+            "1 digit fewer recognised; the largest change beside the diagonal: 0 taken for 1,"
+            " 1 more.",
+        ),
+        (
+            [[1, -1], [1, -1]],
+            "As many digits recognised; the largest change beside the diagonal: 0 taken for 1,"
+            " 1 fewer.",
+        ),
+        ([[0, 0], [0, 0]], "The two confusion matrices are the same."),
+    ],
+)
+def test_changes_in_words(change: object, text: str) -> None:
+    assert describe_change(change) == text
+    assert confusion_change(change).text == text

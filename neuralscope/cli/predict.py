@@ -1,0 +1,125 @@
+"""`predict`: which digit is on a picture, by a weights file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuralscope.cli.parser import Command, add_json
+from neuralscope.cli.printing import print_json, print_table
+from neuralscope.cli.status import DONE, Mistake
+from neuralscope.cli.status_line import say
+from neuralscope.cli.words import one_line, percent
+
+if TYPE_CHECKING:
+    from neuralscope.data.drawing import Ink
+    from neuralscope.engine import Network
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("weights", metavar="WEIGHTS", help="a weights file (.npz)")
+    parser.add_argument(
+        "images",
+        metavar="IMAGE",
+        nargs="+",
+        help="a picture of one digit (PNG or JPEG), dark on light or light on dark",
+    )
+    add_json(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from neuralscope.data import drawing
+    from neuralscope.engine import Network
+
+    network = Network.load(options.weights)
+    image_shape = drawing.shape_for(network.sizes[0])
+    class_names = _class_names(network)
+    # Every picture is read before the first answer: a mistake in the last one is told at once.
+    inks = [_read(path) for path in options.images]
+    x = np.stack([drawing.normalized(ink, image_shape) for ink in inks])
+    with np.errstate(over="ignore", invalid="ignore"):
+        probabilities = network.predict_proba(x)
+    results = []
+    for path, ink, each in zip(options.images, inks, probabilities, strict=True):
+        if not np.isfinite(each).all():
+            raise Mistake(f"{options.weights} does not compute numbers for {path}.")
+        n_digits = drawing.count_digits(ink)
+        if n_digits > 1:
+            say(f"{path} seems to show {n_digits} separate digits; they are read as one.", options)
+        results.append(
+            {
+                "image": path,
+                "digit": class_names[int(each.argmax())],
+                "probability": each.max(),
+                "probabilities": dict(zip(class_names, each.tolist(), strict=True)),
+                "separate_digits": n_digits,
+            }
+        )
+    if options.json:
+        print_json(results)
+    else:
+        _print_results(results, class_names)
+    return DONE
+
+
+def _class_names(network: Network) -> list[str]:
+    """Return what each output is called: by the data set that the weights name, else a number."""
+    from neuralscope.data import DATASETS
+
+    n_classes = network.sizes[-1]
+    name = network.metadata.get("dataset")
+    if isinstance(name, str) and name in DATASETS and DATASETS[name].n_classes == n_classes:
+        return list(DATASETS[name].contents.class_names)
+    return [str(number) for number in range(n_classes)]
+
+
+def _read(name: str) -> Ink:
+    """Return the ink on a picture. Raises Mistake where there is none."""
+    from neuralscope.data import drawing
+    from neuralscope.errors import DataError
+
+    path = Path(name)
+    try:
+        if not path.is_file():
+            what = "is no file" if path.exists() else "does not exist"
+            raise Mistake(f"The picture {name} {what}.")
+        with path.open("rb") as file:
+            content = file.read(drawing.MOST_BYTES + 1)  # more is refused, not read
+        return drawing.read_picture(content)
+    except DataError as error:
+        raise Mistake(f"{name}: {error}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Mistake(f"The picture {name} cannot be read: {reason}.") from error
+
+
+def _print_results(results: list[dict[str, Any]], class_names: list[str]) -> None:
+    if len(results) == 1:
+        result = results[0]
+        print(
+            f"{one_line(result['image'])} shows a {result['digit']} "
+            f"({percent(float(result['probability']))})"
+        )
+        print()
+        print_table(
+            [("digit", "probability")]
+            + [(name, percent(share)) for name, share in result["probabilities"].items()],
+            right=(1,),
+        )
+        return
+    rows = [("picture", "digit", *class_names)]
+    rows += [
+        (
+            one_line(result["image"]),
+            str(result["digit"]),
+            *(f"{100 * share:.0f}%" for share in result["probabilities"].values()),
+        )
+        for result in results
+    ]
+    print_table(rows, right=range(2, 2 + len(class_names)))
+
+
+COMMAND = Command("tell which digit is on a picture", _add_arguments, _run)

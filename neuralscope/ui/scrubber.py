@@ -1,0 +1,295 @@
+"""The epoch scrubber: any moment of a run, on every page, by hand or as a film.
+
+`follow(draw)` is what a page does: it finds the run and the moment that the address or the session
+asks for, draws the controls, and has the page draw that moment, again and again while a film plays
+or a live run is followed. All of it happens in a fragment, so that moving the scrubber draws this
+part of the page and nothing else.
+
+Shared between pages by session state, and kept in the address:
+
+    run_seen     the run (see `run_picker`)
+    epoch_seen   the epoch; None for the latest, which follows a live run
+    film         whether a film is playing
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import streamlit as st
+
+from neuralscope.data import DATASETS
+from neuralscope.errors import DataError, StoreError, WeightsError
+from neuralscope.runs import LATEST, QUEUED, Run, SnapshotInfo, list_snapshots
+from neuralscope.ui import address, frame, resources, run_picker
+from neuralscope.ui.moment import Moment, at, when
+
+REDRAW_EVERY = 0.5
+"""Seconds between two looks at a live run."""
+
+FRAME_EVERY = 0.6
+"""Seconds between two pictures of a film."""
+
+_SLIDER = "scrubber"
+
+Draw = Callable[[Moment], None]
+
+
+def follow(draw: Draw) -> None:
+    """Show the controls, and have a page draw the moment they ask for.
+
+    Args:
+        draw: Draws the page for a moment; called inside a fragment.
+    """
+    run = run_picker.pick_any()
+    run_picker.menu(run, may_be_none=False)
+    if run is None:
+        _invite()
+        return
+    every = pace(run)
+    st.fragment(_look, run_every=every)(run.run_id, every, draw)
+
+
+def pace(run: Run) -> float | None:
+    """Return the seconds until the next look, or None where nothing moves by itself."""
+    if st.session_state.get("film"):
+        return FRAME_EVERY
+    is_followed = run.is_active and st.session_state.get("epoch_seen") is None
+    return REDRAW_EVERY if is_followed else None
+
+
+def _look(run_id: str, every: float | None, draw: Draw) -> None:
+    """Draw the run as it is now; what a fragment repeats."""
+    try:
+        run = resources.store().run(run_id)
+    except StoreError as error:
+        st.session_state["film"] = False
+        if every is not None:
+            st.rerun()
+        st.warning(str(error), icon=":material/search_off:")
+        return
+    snapshots = list_snapshots(resources.store(), run_id)
+    if not snapshots:
+        _nothing_yet(run, every)
+        return
+    info = controls(run, snapshots)
+    if pace(run) != every:
+        st.rerun()  # a film or a run has begun or ended: another pace, another fragment
+    try:
+        draw(at(run, info))
+    except (WeightsError, DataError) as error:
+        if run.is_active and every is not None:
+            return  # replaced while it was read: the next look will find a newer one
+        st.warning(str(error), icon=":material/error:")
+
+
+# The controls ------------------------------------------------------------------------------------
+
+
+def controls(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
+    """Draw the scrubber and the play button, and return the snapshot they are at.
+
+    Args:
+        run: The run as it stands.
+        snapshots: Its snapshots in the order of training, at least one.
+    """
+    stops = _stops(run, snapshots)
+    _advance_film(stops)
+    stop = _nearest_stop(stops)
+    info = stops[stop]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="scrubber_row"):
+        playing = bool(st.session_state.get("film"))
+        st.button(
+            "Stop the film" if playing else "Play",
+            icon=":material/stop_circle:" if playing else ":material/slideshow:",
+            key="film_button",
+            on_click=_stop_film if playing else _start_film,
+            disabled=len(stops) < 2,
+            help="Runs through the training as a film, one snapshot after the other.",
+        )
+        if len(stops) > 1:
+            _slider(list(stops), stop)
+    best = f" · best on validation: epoch {run.best_epoch:,}" if run.best_epoch else ""
+    n_kept = f"{len(stops):,} moments kept" if len(stops) > 1 else "the only moment kept so far"
+    st.caption(f"Showing **{when(run, info)}** of {run.config.epochs:,} · {n_kept}{best}")
+    if problem := st.session_state.get("epoch_problem"):
+        st.warning(problem, icon=":material/search_off:")
+    address.write_moment(run.run_id, None if stop == list(stops)[-1] else stop)
+    return info
+
+
+def _stops(run: Run, snapshots: list[SnapshotInfo]) -> dict[str, SnapshotInfo]:
+    """Return what the scrubber can be set to: epochs, and 'latest' where that is not an epoch."""
+    stops = {str(info.epoch): info for info in snapshots if info.name != LATEST}
+    newest = max(snapshots, key=lambda info: (info.step, info.written))
+    if run.is_active or newest.name == LATEST:
+        stops[LATEST] = newest
+    return stops
+
+
+def _nearest_stop(stops: dict[str, SnapshotInfo]) -> str:
+    """Return where the session wants to be; the nearest stop if that epoch was not kept."""
+    wanted = st.session_state.setdefault("epoch_seen", _from_address())
+    if wanted is None:
+        return list(stops)[-1]
+    if str(wanted) in stops:
+        return str(wanted)
+    nearest = min(stops, key=lambda stop: abs(stops[stop].epoch - wanted))
+    st.session_state["epoch_problem"] = (
+        f"Epoch {wanted:,} is not among the moments kept of this run; this is the nearest."
+    )
+    st.session_state["epoch_seen"] = None if nearest == LATEST else int(nearest)
+    return nearest
+
+
+def _from_address() -> int | None:
+    epoch, problem = address.read_epoch()
+    if problem:
+        st.session_state["epoch_problem"] = problem
+    return epoch
+
+
+def _slider(stops: list[str], stop: str) -> None:
+    """Draw the slider, moved to where the film or the address has got to."""
+    state = st.session_state
+    # Only when somebody else than the user has moved it: a value that is sent while they drag
+    # would pull the handle back. Sent twice, since of two quick redraws the first may be lost.
+    is_moved = _SLIDER in state and state[_SLIDER] != stop
+    is_sent = is_moved or state.pop("scrubber_sent_once", False)
+    if is_sent:
+        state[_SLIDER] = stop
+        state["scrubber_sent_once"] = is_moved
+    st.select_slider(
+        "Epoch",
+        stops,
+        key=_SLIDER,
+        value=None if is_sent else stop,  # so that a browser that missed the first starts right
+        on_change=_moved,
+        width="stretch",
+        help="The network as it was then: everything below changes with it.",
+    )
+
+
+def _moved() -> None:
+    stop = st.session_state[_SLIDER]
+    run_picker.look_at_epoch(_epoch_of(stop))
+
+
+# The film ----------------------------------------------------------------------------------------
+
+
+def _start_film() -> None:
+    run_picker.look_at_epoch(st.session_state.get("epoch_seen"))
+    st.session_state["film"] = True
+    st.session_state["film_starts"] = True
+
+
+def _stop_film() -> None:
+    st.session_state["film"] = False
+
+
+def _advance_film(stops: dict[str, SnapshotInfo]) -> None:
+    """Go one stop further if it is time, and end the film after the last."""
+    state = st.session_state
+    if not state.get("film"):
+        return
+    now = time.monotonic()
+    if state.pop("film_starts", False):
+        if _nearest_stop(stops) == list(stops)[-1]:  # else it goes on from where it is
+            state["epoch_seen"] = _epoch_of(next(iter(stops)))
+        state["film_shown"] = now
+        return
+    if now - state.get("film_shown", 0.0) < FRAME_EVERY / 2:
+        return  # a click somewhere else has drawn the page in between
+    state["film_shown"] = now
+    left = list(stops)[list(stops).index(_nearest_stop(stops)) + 1 :]
+    if left:
+        state["epoch_seen"] = _epoch_of(left[0])
+    if len(left) <= 1:
+        state["film"] = False
+        state["epoch_seen"] = None  # at the end, and with a live run onwards
+        state["scrubber_sent_once"] = True
+
+
+def _epoch_of(stop: str) -> int | None:
+    return None if stop == LATEST else int(stop)
+
+
+# Where there is nothing to show ------------------------------------------------------------------
+
+
+def _invite() -> None:
+    if not resources.store().runs():
+        st.info(
+            "No network has been trained yet. Train one, then come back to look inside.",
+            icon=":material/school:",
+        )
+    frame.link("Train", "Train a network")
+
+
+def _nothing_yet(run: Run, every: float | None) -> None:
+    if run.status == QUEUED:
+        text = "This run is waiting for its turn; there is something to see once it has begun."
+    elif run.is_active:
+        text = "The first moment of this run is about to be kept."
+    else:
+        text = "This run ended before anything was kept of it; choose another."
+    st.info(text, icon=":material/hourglass_empty:")
+    address.write_moment(run.run_id, None)
+    if pace(run) != every:
+        st.rerun()
+
+
+# Something to compare with -----------------------------------------------------------------------
+
+
+def choose_other(now: Moment, key: str, label: str) -> Moment | None:
+    """Let the user choose another moment, of this run or of one on the same data.
+
+    Args:
+        now: The moment it is compared with.
+        key: Prefix of the controls' keys.
+        label: What it is for, as the label of the first control.
+
+    Returns:
+        The moment, or None while none is chosen.
+    """
+    alike = [
+        run
+        for run in resources.store().runs()[: run_picker.MOST_SHOWN]
+        if run.config.dataset == now.run.config.dataset and run.run_id != now.run.run_id
+    ]
+    runs = {run.run_id: run for run in (now.run, *alike)}
+    names = {**run_picker.labels(alike), now.run.run_id: "This run, another epoch"}
+
+    with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}_row"):
+        chosen = st.selectbox(
+            label,
+            list(runs),
+            index=None,
+            key=f"{key}_run",
+            format_func=names.__getitem__,
+            placeholder="Nothing",
+            width=420,
+        )
+        if chosen is None:
+            return None
+        run = runs[chosen]
+        stops = _stops(run, list_snapshots(resources.store(), chosen))
+        if run.run_id == now.run.run_id:
+            stops = {stop: info for stop, info in stops.items() if info != now.info}
+        if not stops:
+            st.caption(f"{DATASETS[run.config.dataset].title}: nothing is kept of it yet.")
+            return None
+        first = next(iter(stops)) if run.run_id == now.run.run_id else list(stops)[-1]
+        stop = st.selectbox(
+            "Epoch to compare with",
+            list(stops),
+            index=list(stops).index(first),
+            key=f"{key}_epoch_{chosen}",
+            width=200,
+        )
+    if stop is None:
+        return None
+    return at(run, stops[stop])

@@ -1,0 +1,609 @@
+"""What every unit does: its favourite digits, one digit layer by layer, all digits as a map.
+
+Kept in session state and in the address: `view`, `split`, `layer`, `unit` (from 1) and `digit`.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from neuralscope import analysis, charts
+from neuralscope.ui import frame, layer_by_layer, scrubber, words
+from neuralscope.ui.moment import SPLITS, Key, Moment
+
+VIEWS = {"units": "Units", "digit": "One digit", "map": "Map of the digits"}
+INPUT, LOGITS, PROBABILITIES = "input", "logits", "probabilities"
+DEFAULTS = {"view": "units", "split": "test"}
+MOST_UNITS = 1_024
+MOST_EXCITING, LEAST_EXCITING = analysis.EXCITING, 8
+FITTED_ON = 2_000
+MAP_SIZES = (500, FITTED_ON, 5_000)
+MOST_NAMED = 12
+CARD = 268  # pixels of each of the three pictures of a unit
+
+Array = npt.NDArray[np.floating]
+
+
+# What is chosen ----------------------------------------------------------------------------------
+
+
+def chosen(name: str) -> Any:
+    return st.session_state.get(f"activations_{name}")
+
+
+def choose(name: str, value: object) -> None:
+    st.session_state[f"activations_{name}"] = value
+
+
+def decide(name: str, value: object) -> None:
+    """Choose because somebody said so; what was wrong with the address is past."""
+    choose(name, value)
+    choose("problems", [])
+
+
+def held(name: str) -> dict[str, Any]:
+    """Tie a control to what is chosen, whoever changes that; its arguments."""
+    key = f"{name}_control"
+    if st.session_state.get(key) != chosen(name):  # else its handle would be pulled back
+        st.session_state[key] = chosen(name)
+    return {"key": key, "on_change": lambda: decide(name, st.session_state[key])}
+
+
+def settle(now: Moment) -> None:
+    """Bring what is chosen in line with what there is; the first time, take it from the address."""
+    is_asked = chosen("view") is None
+    problems: list[str] = [] if is_asked else chosen("problems")
+    if is_asked:
+        query = st.query_params.to_dict()
+        for name in ("view", "split", "layer"):
+            choose(name, query.get(name, DEFAULTS.get(name)))
+        for name in ("unit", "digit"):
+            choose(name, whole(query.get(name)))
+
+    layers = list(layer_names(now, with_input=chosen("view") == "map"))
+    allowed = {"view": list(VIEWS), "split": list(SPLITS), "layer": layers}
+    for name, options in allowed.items():
+        if chosen(name) not in options:
+            if is_asked and chosen(name) is not None:
+                problems.append(
+                    f"The address asks for the {name} {chosen(name)[:20]!r}; "
+                    f"there is {listing(options)}."
+                )
+            choose(name, DEFAULTS.get(name) or next(o for o in options if o != INPUT))
+    sizes = now.network.sizes[1:]
+    n_units = (
+        now.data.n_features if chosen("layer") == INPUT else sizes[number_of(now, chosen("layer"))]
+    )
+    n_digits = len(now.labels(chosen("split")))
+    limits = {"unit": (1, min(n_units, MOST_UNITS)), "digit": (0, n_digits - 1)}
+    for name, (least, most) in limits.items():
+        value = chosen(name)
+        if value is not None and (not isinstance(value, int) or not least <= value <= most):
+            if is_asked:
+                problems.append(
+                    f"The address asks for {name} {str(value)[:20]!r}; "
+                    f"there are {least:,} to {most:,}."
+                )
+            choose(name, None)
+    choose("problems", problems)
+    for problem in problems:
+        st.warning(problem, icon=":material/search_off:")
+
+
+def whole(text: str | None) -> int | str | None:
+    """Return a whole number where the text is one that can be meant."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else text
+
+
+def listing(items: list[str]) -> str:
+    """Return items as 'a, b or c'."""
+    *head, last = items
+    return f"{', '.join(head)} or {last}" if head else last
+
+
+def write_address(**shown: object) -> None:
+    """Make the address say what is shown; what is None is left out of it."""
+    for name, value in shown.items():
+        if value is None:
+            if name in st.query_params:
+                del st.query_params[name]
+        elif st.query_params.get(name) != str(value):
+            st.query_params[name] = str(value)
+
+
+def layer_names(now: Moment, *, with_input: bool) -> dict[str, str]:
+    names = {INPUT: "Input pixels"} if with_input else {}
+    for number, activation in enumerate(now.network.activation, 1):
+        units = now.network.sizes[number]
+        names[str(number)] = f"Hidden layer {number} ({units:,} {activation})"
+    return {**names, LOGITS: "Logits", PROBABILITIES: "Probabilities"}
+
+
+def clicked(chart: str, selection: str, field: str) -> int | None:
+    """Return what was clicked in a chart."""
+    picked = st.session_state[chart].selection.get(selection) or []
+    return int(picked[0][field]) if picked else None
+
+
+def open_unit() -> None:
+    unit = clicked("unit_map", "unit", "unit")
+    if unit is not None:
+        decide("unit", unit)
+
+
+def open_digit(chart: str) -> None:
+    digit = clicked(chart, "picture", "index")
+    if digit is not None:
+        decide("digit", digit)
+        decide("view", "digit")
+
+
+# What is computed, once for each moment ----------------------------------------------------------
+
+
+def outputs(now: Moment, split: str, layer: str) -> Array:
+    """Return what a layer gives for all digits, (n, units)."""
+    if layer == INPUT:
+        return now.examples(split)
+    if layer == LOGITS:
+        return _logits(now.key, split, now)
+    return now.layers(split)[-1 if layer == PROBABILITIES else int(layer) - 1]
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _logits(key: Key, split: str, _now: Moment) -> Array:
+    return analysis.logits_from(_now.network, _now.examples(split), _now.layers(split))
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """What the units of a layer do on the digits of a split."""
+
+    means: npt.NDArray[np.float64]
+    preferred: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int64]
+    idle: analysis.Idle
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def profile_of(key: Key, split: str, layer: str, _now: Moment) -> Profile:
+    values = outputs(_now, split, layer)[:, :MOST_UNITS]
+    means = analysis.unit_means(values, _now.labels(split), _now.data.n_classes)
+    return Profile(
+        means,
+        analysis.preferred_class(means),
+        analysis.order_by_preference(means),
+        analysis.idle_units(values, activation_of(_now, layer)),
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def ablation_of(key: Key, split: str, layer: int, unit: int, _now: Moment) -> analysis.Ablation:
+    return analysis.ablate(_now.network, _now.layers(split), _now.labels(split), layer, unit)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def thumbnails_of(name: str, split: str, most: int, _now: Moment) -> list[str]:
+    rows = analysis.sample(len(_now.labels(split)), most)
+    return charts.thumbnails(
+        _now.pixels(split)[rows],
+        image_shape=_now.data.image_shape,
+        pixel_max=_now.data.pixel_max,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Where the map of a layer is looked at from, and how far it reaches."""
+
+    projection: analysis.Projection
+    points: npt.NDArray[np.float64]
+    reach: tuple[tuple[float, float], ...]
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def pixel_plane(name: str, split: str, _now: Moment) -> Plane:
+    rows = analysis.sample(len(_now.labels(split)), FITTED_ON)
+    x = _now.examples(split)[rows]
+    projection = analysis.principal_plane(x)
+    points = projection.map(x)
+    return Plane(projection, points, analysis.reach(points))
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def plane_of(key: Key, split: str, layer: str, _reference: Moment) -> Plane:
+    pixels = pixel_plane(_reference.data.name, split, _reference)
+    if layer == INPUT:
+        return pixels
+    rows = analysis.sample(len(_reference.labels(split)), FITTED_ON)
+    x = _reference.examples(split)[rows]
+    layers = _reference.network.activations(x)
+    if layer == LOGITS:
+        values = analysis.logits_from(_reference.network, x, layers)
+    else:
+        values = layers[-1 if layer == PROBABILITIES else int(layer) - 1]
+    projection = analysis.principal_plane(values).turned(values, pixels.points)
+    points = projection.map(values)
+    return Plane(projection, points, analysis.reach(points))
+
+
+def activation_of(now: Moment, layer: str) -> str:
+    return now.network.activation[int(layer) - 1] if layer.isdigit() else "linear"
+
+
+def number_of(now: Moment, layer: str) -> int:
+    """Return the layer's number from 0; logits and probabilities are of the last."""
+    return int(layer) - 1 if layer.isdigit() else len(now.network.layers) - 1
+
+
+def is_moving(now: Moment) -> bool:
+    """Return whether the page is redrawn by itself, by a film or a live run."""
+    return now.is_live or bool(st.session_state.get("film"))
+
+
+def in_words(title: str, figure: charts.Figure, now: Moment) -> str:
+    """Return a chart's text; while it moves one that stays, so that the browser keeps the chart."""
+    return f"{title}, live" if is_moving(now) else figure.text
+
+
+# Units -------------------------------------------------------------------------------------------
+
+
+def draw_units(now: Moment, split: str, layer: str) -> None:
+    profile = profile_of(now.key, split, layer, now)
+    n_units = len(profile.order)
+    if chosen("unit") is None:
+        choose("unit", int(profile.order[0]) + 1)
+    unit: int = chosen("unit")
+
+    st.subheader("Which digits each unit answers to", anchor=False)
+    figure = charts.unit_heat_map(
+        profile.means,
+        order=profile.order,
+        preferred=profile.preferred,
+        chosen=unit - 1,
+        class_names=now.data.class_names,
+    )
+    st.vega_lite_chart(
+        spec=figure.spec,
+        key="unit_map",
+        on_select=open_unit,
+        alt=in_words("Mean activation of every unit on every digit", figure, now),
+        width="stretch",
+    )
+    cut = ""
+    total = outputs(now, split, layer).shape[1]
+    if total > n_units:
+        cut = f" The first {n_units:,} of {total:,} units are shown."
+    st.caption(
+        f"Each column is a unit, each row a digit: the stronger the colour, the higher the unit's "
+        f"mean activation on the {len(now.labels(split)):,} {split} digits"
+        + (" (red above zero, blue below)" if profile.means.min() < 0 else "")
+        + f". The line below says which digit they prefer, the one with the highest mean.{cut} "
+        "Click a unit to open it."
+    )
+    say_idle(now, split, layer, profile)
+    draw_unit(now, split, layer, unit, profile)
+
+
+def say_idle(now: Moment, split: str, layer: str, profile: Profile) -> None:
+    """Name the units that are of no use, and say what that means."""
+    activation, n_units = activation_of(now, layer), len(profile.order)
+    n_digits = f"{len(now.labels(split)):,} {split} digits"
+    idle = profile.idle
+    if activation in ("relu", "leaky_relu"):
+        gives = "gives 0" if activation == "relu" else "is never above zero"
+        if not len(idle.dead):
+            st.caption(f"No unit is dead: each fires on at least one of the {n_digits}.")
+        else:
+            st.caption(
+                f"**{len(idle.dead):,} of {n_units:,} units {be(idle.dead)} dead**: whatever of "
+                f"the {n_digits} it is shown, a dead unit {gives}"
+                + (", and where its slope is 0 it cannot learn" if activation == "relu" else "")
+                + f". {named(idle.dead)}"
+            )
+    elif activation in ("tanh", "sigmoid"):
+        what = (
+            f"on at least {analysis.MOSTLY:.0%} of the {n_digits} it is within "
+            f"{analysis.NEAR_END:.0%} of its range from one of its ends, where {activation} is "
+            "flat and little can be learned"
+        )
+        if not len(idle.saturated):
+            st.caption(f"No unit is saturated. (It would be if {what}.)")
+        else:
+            st.caption(
+                f"**{len(idle.saturated):,} of {n_units:,} units {be(idle.saturated)} saturated**: "
+                f"{what}. {named(idle.saturated)}"
+            )
+
+
+def be(units: npt.NDArray[np.int64]) -> str:
+    return "is" if len(units) == 1 else "are"
+
+
+def named(units: npt.NDArray[np.int64]) -> str:
+    """Name units by their numbers from 1, not too many."""
+    numbers = [f"{unit + 1:,}" for unit in units[:MOST_NAMED].tolist()]
+    more = f" and {len(units) - MOST_NAMED:,} more" if len(units) > MOST_NAMED else ""
+    return f"Unit{'' if len(units) == 1 else 's'} {', '.join(numbers)}{more}."
+
+
+def draw_unit(now: Moment, split: str, layer: str, unit: int, profile: Profile) -> None:
+    """Draw the card of a unit, numbered from 1."""
+    names = now.data.class_names
+    is_output = not layer.isdigit()
+    with st.container(horizontal=True, vertical_alignment="bottom", key="unit_row"):
+        st.subheader(
+            f"{'Output' if is_output else 'Unit'} {unit:,}"
+            + (f": {names[unit - 1]}" if is_output else f" of hidden layer {layer}"),
+            anchor=False,
+            width="content",
+        )
+        st.number_input("Unit", 1, len(profile.order), width=140, **held("unit"))
+    place = unit - 1
+    means = profile.means[place]
+    preferred = int(profile.preferred[place])
+    likes = (
+        "It prefers no digit."
+        if preferred < 0
+        else (f"It prefers the {names[preferred]}, with a mean of {means[preferred]:.3g}.")
+    )
+    activation = activation_of(now, layer)
+    share = words.percent(float(profile.idle.share[place]), 1)
+    does = ""
+    if activation in ("relu", "leaky_relu"):
+        does = f" It fires on {share} of the {split} digits."
+    elif activation in ("tanh", "sigmoid"):
+        does = f" On {share} of the {split} digits it is at one of its ends."
+    st.caption(likes + does)
+
+    values = outputs(now, split, layer)[:, place]
+    most, least = analysis.extreme_examples(values, most=MOST_EXCITING, least=LEAST_EXCITING)
+    with st.container(horizontal=True, gap="medium", key="unit_card"):
+        with st.container(width=CARD):
+            draw_weights(now, split, layer, place, most)
+        with st.container(width=CARD):
+            st.markdown("**Its profile**")
+            figure = charts.class_bars(means, title="Mean activation", class_names=names)
+            st.vega_lite_chart(
+                spec=figure.spec,
+                key="unit_profile",
+                alt=in_words("Mean activation on each digit", figure, now),
+                width="stretch",
+            )
+            st.caption("Its mean activation on each digit.")
+        if not is_output:
+            with st.container(width=CARD):
+                draw_ablation(now, split, layer, place)
+    for title, rows, key in (
+        (f"The {len(most)} digits that excite it most", most, "most_exciting"),
+        (f"The {len(least)} that do least", least, "least_exciting"),
+    ):
+        st.markdown(f"**{title}**")
+        figure = charts.example_strip(
+            now.pixels(split)[rows],
+            index=rows,
+            true=now.labels(split)[rows],
+            values=values[rows],
+            image_shape=now.data.image_shape,
+            class_names=names,
+            pixel_max=now.data.pixel_max,
+        )
+        st.vega_lite_chart(
+            spec=figure.spec,
+            key=key,
+            on_select=lambda key=key: open_digit(key),
+            alt=in_words(title, figure, now),
+            width="content",
+        )
+    st.caption(
+        "Under each its true digit and the unit's activation. Click one to follow it through "
+        "the network."
+    )
+
+
+def draw_weights(
+    now: Moment, split: str, layer: str, place: int, most: npt.NDArray[np.int64]
+) -> None:
+    number = number_of(now, layer)
+    seen = analysis.seen_through(now.network, now.examples(split)[most], number, place)
+    weights = now.network.layers[0].weight if number == 0 else seen
+    picture = charts.weight_grid(
+        seen[:, None],
+        now.data.image_shape,
+        limit=charts.weight_limit(weights),
+        scale=max(1, 252 // max(now.data.image_shape)),
+    )
+    st.markdown("**What it looks for**")
+    st.image(
+        charts.data_uri(picture),
+        width=252,
+        alt="What the unit looks for in the pixels: red excites it, blue quiets it",
+    )
+    if number == 0:
+        st.caption(
+            "Its incoming weights, on one scale for the whole layer: ink where it is red excites "
+            "it, ink where it is blue quiets it."
+        )
+    else:
+        st.caption(
+            f"How ink in each pixel would move the sum it takes, worked out through the layers "
+            f"below (the gradient) as the mean over the {len(most)} digits that excite it most: "
+            "red more, blue less."
+        )
+
+
+def draw_ablation(now: Moment, split: str, layer: str, place: int) -> None:
+    without = ablation_of(now.key, split, int(layer) - 1, place, now)
+    st.markdown("**Without it**")
+    change = 100 * (without.by_class_without - without.by_class)
+    figure = charts.class_bars(
+        change,
+        title="Change of accuracy, in points",
+        class_names=now.data.class_names,
+        number_format="+.2f",
+    )
+    st.vega_lite_chart(
+        spec=figure.spec,
+        key="unit_ablation",
+        alt=in_words("Accuracy on each digit without the unit", figure, now),
+        width="stretch",
+    )
+    st.caption(
+        f"With its output held at zero the network reads "
+        f"**{words.percent(without.accuracy_without)}** instead of "
+        f"{words.percent(without.accuracy)} of the {split} digits: {without.lost:,} lost, "
+        f"{without.won:,} won. The bars say it for each digit, in percentage points."
+    )
+
+
+# One digit ---------------------------------------------------------------------------------------
+
+
+def draw_digit(now: Moment, split: str) -> None:
+    labels = now.labels(split)
+    if chosen("digit") is None:
+        choose("digit", 0)
+    wrong = np.flatnonzero(now.probabilities(split).argmax(axis=1) != labels)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="digit_row"):
+        st.number_input(
+            f"Number (0 to {len(labels) - 1:,})", 0, len(labels) - 1, width=180, **held("digit")
+        )
+        st.button(
+            "Any digit",
+            icon=":material/shuffle:",
+            key="any_digit",
+            on_click=lambda: decide("digit", random.randrange(len(labels))),
+        )
+        st.button(
+            "Any mistake",
+            icon=":material/shuffle:",
+            key="any_mistake",
+            disabled=not len(wrong),
+            on_click=lambda: decide("digit", int(random.choice(wrong))),
+        )
+    follow(now, split, chosen("digit"))
+
+
+def follow(now: Moment, split: str, digit: int) -> None:
+    layer_by_layer.show(
+        now.network,
+        now.examples(split)[digit],
+        image_shape=now.data.image_shape,
+        class_names=now.data.class_names,
+        true=int(now.labels(split)[digit]),
+        key="followed",
+        live=is_moving(now),
+    )
+    if now.network.activation:
+        st.caption(
+            "Each layer sees only what the one before it gives. Every square is a unit, shaded by "
+            "its activation on this digit, each layer on its own scale: teal is an amount; where "
+            "there are values below zero, these are blue and those above red."
+        )
+
+
+# The map -----------------------------------------------------------------------------------------
+
+
+def draw_map(now: Moment, split: str, layer: str) -> None:
+    labels = now.labels(split)
+    sizes = sorted({min(size, len(labels)) for size in MAP_SIZES})
+    if chosen("dots") not in sizes:
+        choose("dots", min(FITTED_ON, len(labels)))
+    most: int = st.segmented_control(
+        "Dots", sizes, format_func="{:,}".format, required=True, **held("dots")
+    )
+    reference = replace(now, info=now.snapshots[-1])
+    plane = plane_of(reference.key, split, layer, reference)
+    rows = analysis.sample(len(labels), most)
+    figure = charts.digit_map(
+        plane.projection.map(outputs(now, split, layer)[rows]),
+        index=rows,
+        true=labels[rows],
+        predicted=now.probabilities(split)[rows].argmax(axis=1),
+        pictures=thumbnails_of(now.data.name, split, most, now),
+        reach=plane.reach,
+        class_names=now.data.class_names,
+    )
+    st.vega_lite_chart(
+        spec=figure.spec,
+        key="digit_map",
+        on_select=lambda: choose("dot", clicked("digit_map", "dot", "index")),
+        alt=in_words("The digits as dots on a map", figure, now),
+        width="stretch",
+    )
+    of = f"{len(labels):,} {split} digits"
+    shown = f"all {of}" if most >= len(labels) else f"{most:,} of the {of}, always the same sample"
+    explained = words.percent(float(plane.projection.explained.sum()), 0)
+    st.caption(
+        f"Each dot is a digit ({shown}) in the colour of what it truly is; a ring marks those read "
+        "wrongly. Digits lie close together for which the layer gives much the same, seen along "
+        "the two directions in which its outputs vary most: the principal components, fitted on "
+        f"{min(FITTED_ON, len(labels)):,} digits, hold {explained} of all variance."
+    )
+    if layer != INPUT:
+        moment = (
+            "the newest moment so far, and fitted anew as the run goes on"
+            if now.run.is_active
+            else "the last of this run"
+        )
+        st.caption(
+            f"The directions and the axes are those of {reference.label} ({moment}) whatever epoch "
+            "is shown: play the film to see the classes come apart. The picture is turned to lie "
+            "as close to that of the input pixels as it can; what lies beyond the axes is drawn "
+            "at their end."
+        )
+    dot = chosen("dot")
+    if dot is None or dot >= len(labels):
+        st.caption("Point at a dot to see the digit; click it to follow it through the network.")
+        return
+    st.subheader(f"Digit {dot:,}, layer by layer", anchor=False)
+    follow(now, split, dot)
+
+
+# The page ----------------------------------------------------------------------------------------
+
+
+def draw(now: Moment) -> None:
+    """Draw a moment of a run."""
+    settle(now)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="activations_row"):
+        st.segmented_control(
+            "View", list(VIEWS), format_func=VIEWS.get, required=True, **held("view")
+        )
+        st.segmented_control(
+            "Digits", list(SPLITS), format_func=SPLITS.get, required=True, **held("split")
+        )
+        view, split, layer = chosen("view"), chosen("split"), chosen("layer")
+        if view != "digit":
+            names = layer_names(now, with_input=view == "map")
+            st.selectbox("Layer", list(names), format_func=names.get, width=300, **held("layer"))
+    if not now.network.activation:
+        st.info(
+            "This network has no hidden layer: its logits come straight from the pixels.",
+            icon=":material/info:",
+        )
+    if view == "units":
+        draw_units(now, split, layer)
+    elif view == "digit":
+        draw_digit(now, split)
+    else:
+        draw_map(now, split, layer)
+    write_address(
+        view=None if view == "units" else view,
+        split=None if split == "test" else split,
+        layer=None if view == "digit" else layer,
+        unit=chosen("unit") if view == "units" else None,
+        digit=chosen("digit") if view == "digit" else None,
+    )
+
+
+with frame.page("Activations", "What every unit does, and what a digit turns into on its way."):
+    scrubber.follow(draw)

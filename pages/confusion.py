@@ -1,0 +1,479 @@
+"""Which digit is taken for which, how good each is read, and whether to believe it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from neuralscope import analysis, charts
+from neuralscope.errors import NeuralScopeError
+from neuralscope.ui import frame, scrubber, words
+from neuralscope.ui.moment import SPLITS, Key, Moment
+
+SHOW = {"count": "Counts", "share": "Share of each digit", "errors": "Errors only"}
+MOST_PAIRS = 5
+ROWS = 3
+WIDE, NARROW = 512, 436  # pixels of two columns on a laptop; on a telephone they wrap
+METRIC_WIDTH = 180
+THRESHOLDS = [*(percent / 100 for percent in range(100)), 0.995, 0.999, 0.9995, 0.9999]
+MISTAKES = Path(__file__).with_name("mistakes.py")
+
+
+class Report(NamedTuple):
+    """All that depends on the moment and the split only."""
+
+    answers: analysis.Answers
+    counts: npt.NDArray[np.int64]
+    scores: analysis.ClassScores
+    reliability: analysis.Reliability
+    refusals: analysis.RefusalCurve
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def report(key: Key, split: str, _now: Moment) -> Report:
+    answers = analysis.read_answers(_now.probabilities(split), _now.labels(split))
+    counts = analysis.confusion_counts(answers.true, answers.predicted, _now.data.n_classes)
+    return Report(
+        answers,
+        counts,
+        analysis.score_classes(counts),
+        analysis.reliability(answers.confidence, answers.is_right),
+        analysis.refusal_curve(answers.confidence, answers.is_right),
+    )
+
+
+def draw(now: Moment) -> None:
+    split, show = choose()
+    found = report(now.key, split, now)
+    headline(found, split)
+    matrix(now, found, split, show)
+    each_digit(now, found)
+    comparison(now, found, split)
+    how_sure(now, found)
+
+
+# What to look at ---------------------------------------------------------------------------------
+
+
+def choose() -> tuple[str, str]:
+    """Let the user choose the digits and the figures; the address says both."""
+    asked_of, of_problem = asked_for("of", SPLITS)
+    asked_show, show_problem = asked_for("show", SHOW)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="choices"):
+        split = st.segmented_control(
+            "Digits",
+            list(SPLITS),
+            default=asked_of,
+            required=True,
+            key="of",
+            format_func=SPLITS.__getitem__,
+            help="It has learned from neither. The validation digits are there to choose settings "
+            "by, the test digits for the last word.",
+        )
+        show = st.segmented_control(
+            "Figures",
+            list(SHOW),
+            default=asked_show,
+            required=True,
+            key="show",
+            format_func=SHOW.__getitem__,
+        )
+    for name, value, usual in (("of", split, next(iter(SPLITS))), ("show", show, next(iter(SHOW)))):
+        if value == usual:
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != value:
+            st.query_params[name] = value
+    for problem in filter(None, (of_problem, show_problem)):
+        st.warning(problem, icon=":material/search_off:")
+    return split, show
+
+
+def asked_for(name: str, options: Mapping[str, str]) -> tuple[str, str]:
+    """Return which option the address asks for, the first by default, and what is wrong with it."""
+    first = next(iter(options))
+    asked = st.query_params.get(name, first)
+    if asked in options:
+        return asked, ""
+    shown = words.plain(asked if len(asked) <= 20 else f"{asked[:20]}...")
+    return first, f"The address asks for {name}={shown}; it takes {' or '.join(options)}."
+
+
+def headline(found: Report, split: str) -> None:
+    n, n_right = len(found.answers.true), int(found.answers.is_right.sum())
+    with st.container(horizontal=True, key="headline"):
+        st.metric(f"{SPLITS[split]} accuracy", words.percent(n_right / n), width=METRIC_WIDTH)
+        st.metric("Errors", f"{n - n_right:,} of {n:,}", width=METRIC_WIDTH)
+        st.metric(
+            "F1, macro average",
+            words.percent(found.scores.macro.f1),
+            width=METRIC_WIDTH,
+            help="The harmonic mean of precision and recall, averaged over the digits.",
+        )
+        st.metric(
+            "Calibration error",
+            words.percent(found.reliability.error),
+            width=METRIC_WIDTH,
+            help="How far its confidence is from the share it gets right (ECE, "
+            f"{analysis.N_BINS} bins of equal width).",
+        )
+
+
+# The matrix --------------------------------------------------------------------------------------
+
+
+def matrix(now: Moment, found: Report, split: str, show: str) -> None:
+    names = now.data.class_names
+    figure = charts.confusion_matrix(found.counts, class_names=names, show=show)  # type: ignore[arg-type]
+    side_by_side = st.container(horizontal=True, gap="medium", key="matrix_row")
+    with side_by_side.container(width=WIDE):
+        st.subheader("What it takes for what", anchor=False)
+        st.vega_lite_chart(
+            spec=figure.spec,
+            key="matrix",
+            alt=alt(now, figure, "Confusion matrix"),
+            width="content",
+            on_select=open_selected,
+        )
+        what = {
+            "count": "how many digits",
+            "share": "what percentage of its row",
+            "errors": "how many digits, without the right answers",
+        }[show]
+        st.caption(
+            f"Each row is a true digit, each column an answer; a cell says {what}. Right answers "
+            "lie on the diagonal. Click a cell to see its digits."
+        )
+    with side_by_side.container(width=NARROW, gap="xxsmall"):
+        st.subheader("Most confused", anchor=False)
+        pairs = analysis.most_confused(found.counts, MOST_PAIRS)
+        if not pairs:
+            st.caption("Nothing: every digit is read right.")
+        for pair in pairs:
+            pair_button(pair, names)
+        if pairs:
+            st.caption("Click a pair to see its digits.")
+    cell(now, found, split)
+
+
+def pair_button(pair: analysis.Confusion, names: tuple[str, ...]) -> None:
+    true, taken = (words.plain(names[c]) for c in (pair.true, pair.predicted))
+    times = "once" if pair.times == 1 else f"{pair.times:,} times"
+    st.button(
+        f"**{true}** taken for **{taken}**: {times}, {words.percent(pair.share, 1)} of all {true}s",
+        key=f"pair_{pair.true}_{pair.predicted}",
+        type="tertiary",
+        on_click=open_cell,
+        args=(pair.true, pair.predicted),
+        help="Shows these digits below.",
+    )
+
+
+def open_selected() -> None:
+    """Open the cell that was clicked, or close it if it was clicked again."""
+    clicked = st.session_state["matrix"]["selection"]["cell"]
+    if clicked:
+        open_cell(clicked[0]["true"], clicked[0]["predicted"])
+    else:
+        st.session_state.pop("cell_open", None)
+
+
+def open_cell(true: int, predicted: int) -> None:
+    st.session_state["cell_open"] = (true, predicted)
+
+
+def cell(now: Moment, found: Report, split: str) -> None:
+    """Show the digits of the open cell."""
+    opened = st.session_state.get("cell_open")
+    names = now.data.class_names
+    if opened is None or max(opened) >= len(names):
+        return
+    true, predicted = opened
+    index = found.answers.in_cell(true, predicted)
+    this, that = (words.plain(names[c]) for c in opened)
+    what = f"{this} recognised" if true == predicted else f"{this} taken for {that}"
+    noun = "digit" if len(index) == 1 else "digits"
+    st.subheader(f"{what}: {len(index):,} {noun}", anchor=False)
+    if len(index):
+        st.caption("The surest answers first, with the confidence in them. Click a digit.")
+        gallery(now, split, index, found.answers, key=f"cell_{true}_{predicted}", columns=8)
+    else:
+        st.caption("No digit is in this cell.")
+
+
+def gallery(
+    now: Moment,
+    split: str,
+    index: npt.NDArray[np.int64],
+    said: analysis.Answers,
+    *,
+    key: str,
+    columns: int,
+) -> None:
+    """Show digits a page at a time, and lead from the one that is clicked to its explanation."""
+    key = f"{key}_{split}"
+    fit = ROWS * columns
+    n_pages = -(-len(index) // fit)
+    page = 1
+    if n_pages > 1:
+        # Another number of pages, another control: the page it was on may be gone.
+        page = st.pagination(n_pages, key=f"{key}_page_of_{n_pages}")
+    shown = index[(page - 1) * fit : page * fit]
+    names = now.data.class_names
+    figure = charts.gallery(
+        now.pixels(split)[shown],
+        index=shown,
+        true=said.true[shown],
+        predicted=said.predicted[shown],
+        confidence=said.confidence[shown],
+        image_shape=now.data.image_shape,
+        class_names=names,
+        pixel_max=now.data.pixel_max,
+        columns=columns,
+    )
+    event = st.vega_lite_chart(
+        spec=figure.spec,
+        key=f"{key}_digits",
+        alt=alt(now, figure, "Digits"),
+        width="content",
+        on_select="rerun",
+    )
+    clicked = event["selection"]["picture"]
+    chosen = clicked[0]["index"] if clicked else None
+    if chosen not in shown:
+        return
+    true, taken = (words.plain(names[each[chosen]]) for each in (said.true, said.predicted))
+    sure = words.percent(float(said.confidence[chosen]))
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_chosen"):
+        st.markdown(
+            f"Digit {chosen:,}, a **{true}**, answered **{taken}** with {sure} confidence.",
+            width="content",
+        )
+        try:
+            st.page_link(
+                MISTAKES,
+                label="Why?",
+                icon=":material/psychology_alt:",
+                query_params={"digit": str(chosen), "of": split},
+            )
+        except StreamlitAPIException:  # this page runs alone and knows no other
+            st.caption("Why? Look it up on the page Mistakes.")
+
+
+def alt(now: Moment, figure: charts.Figure, what: str) -> str:
+    """Say what a chart shows; while it is watched only what it is, since new words redraw it."""
+    watched = now.is_live or st.session_state.get("film")
+    return f"{what}, live" if watched else figure.text
+
+
+# Each digit --------------------------------------------------------------------------------------
+
+
+def each_digit(now: Moment, found: Report) -> None:
+    st.subheader("How well it reads each digit", anchor=False)
+    scores, names = found.scores, now.data.class_names
+    figure = charts.class_scores(
+        scores.precision, scores.recall, scores.f1, scores.support, class_names=names
+    )
+    side_by_side = st.container(horizontal=True, gap="medium", key="scores_row")
+    with side_by_side.container(width=WIDE):
+        st.table(score_table(scores, names), border="horizontal", alt="Scores of each digit")
+    with side_by_side.container(width=NARROW):
+        st.vega_lite_chart(
+            spec=figure.spec,
+            key="scores",
+            alt=alt(now, figure, "Precision and recall of each digit"),
+            width="stretch",
+        )
+    st.caption(
+        "**Precision**: of what it calls a 3, the share that is one. **Recall**: of all 3s, the "
+        "share it finds. **F1** is their harmonic mean, **support** how many there are. The macro "
+        "average counts each digit the same, the weighted one by its support. A digit it never "
+        "answers has no precision (–), which counts as 0 in the averages."
+    )
+
+
+def score_table(scores: analysis.ClassScores, names: tuple[str, ...]) -> pd.DataFrame:
+    n = int(scores.support.sum())
+    columns = {
+        "Precision": (scores.precision, scores.macro.precision, scores.weighted.precision),
+        "Recall": (scores.recall, scores.macro.recall, scores.weighted.recall),
+        "F1": (scores.f1, scores.macro.f1, scores.weighted.f1),
+    }
+    table = {
+        name: [score_text(score) for score in (*each, *averages)]
+        for name, (each, *averages) in columns.items()
+    }
+    table["Support"] = [f"{number:,}" for number in (*scores.support.tolist(), n, n)]
+    index = [*(words.plain(name) for name in names), "**Macro average**", "**Weighted average**"]
+    return pd.DataFrame(table, index=pd.Index(index, name="Digit"))
+
+
+def score_text(score: float) -> str:
+    # Unbreakable: the table of a telephone is narrow.
+    return words.percent(None if np.isnan(score) else score).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+# Against another moment --------------------------------------------------------------------------
+
+
+def comparison(now: Moment, found: Report, split: str) -> None:
+    st.subheader("What has changed", anchor=False)
+    other = scrubber.choose_other(now, "compare", "Compare with")
+    if other is None:
+        st.caption("Choose another epoch or another run to see what this network does otherwise.")
+        return
+    try:
+        before = report(other.key, split, other)
+    except NeuralScopeError as error:  # of the other one: the rest of the page goes on
+        st.warning(str(error), icon=":material/error:")
+        return
+    changed = analysis.compare_answers(
+        before.answers.predicted, found.answers.predicted, found.answers.true, now.data.n_classes
+    )
+    st.markdown(change_in_words(now, other, changed, len(found.answers.true)))
+    if not len(changed.became_right) + len(changed.became_wrong):
+        return
+    figure = charts.confusion_change(changed.counts, class_names=now.data.class_names)
+    side_by_side = st.container(horizontal=True, gap="medium", key="change_row")
+    with side_by_side.container(width=WIDE):
+        st.vega_lite_chart(
+            spec=figure.spec,
+            key="change",
+            alt=alt(now, figure, "Change of the confusion matrix"),
+            width="content",
+        )
+        st.caption(
+            "Green got better, red got worse: on the diagonal more is better, elsewhere fewer is."
+        )
+    with side_by_side.container(width=NARROW):
+        which = st.segmented_control(
+            "Digits that", ["became right", "became wrong"], default="became right",
+            required=True, key="changed_which",
+        )  # fmt: skip
+        if which == "became right":
+            index, said, whose = changed.became_right, before.answers, "the answer it replaces"
+        else:
+            index, said, whose = changed.became_wrong, found.answers, "the wrong answer it gives"
+        if len(index):
+            st.caption(f"{len(index):,} digits, each with {whose}; the surest first.")
+            key = which.replace(" ", "_")
+            gallery(now, split, said.surest_first(index), said, key=key, columns=4)
+        else:
+            st.caption("None.")
+
+
+def change_in_words(now: Moment, other: Moment, changed: analysis.Change, n: int) -> str:
+    gained, lost = len(changed.became_right), len(changed.became_wrong)
+    against = other.label
+    if other.run.run_id != now.run.run_id:
+        against = f"{words.plain(other.run.name)}, {against}"
+    if not gained + lost:
+        return f"Compared with **{against}**, not one of {n:,} digits has become right or wrong."
+    sentence = (
+        f"Compared with **{against}**, of {n:,} digits **{gained:,} became right** and "
+        f"**{lost:,} became wrong**."
+    )
+    if changed.chance < 0.001:
+        return f"{sentence} Luck alone would hardly bring that about (p < 0.001, McNemar's test)."
+    luck = "may well be luck" if changed.chance > 0.05 else "is hardly luck"
+    return f"{sentence} The difference {luck} (p = {changed.chance:.3f}, McNemar's test)."
+
+
+# Confidence --------------------------------------------------------------------------------------
+
+
+def how_sure(now: Moment, found: Report) -> None:
+    side_by_side = st.container(horizontal=True, gap="medium", key="sure_row")
+    with side_by_side.container(width=WIDE):
+        st.subheader("Is it as sure as it may be?", anchor=False)
+        calibration(now, found.reliability)
+    with side_by_side.container(width=NARROW):
+        st.subheader("What if it may say: I don't know?", anchor=False)
+        refusing(now, found)
+
+
+def calibration(now: Moment, found: analysis.Reliability) -> None:
+    points = 100 * (found.mean_confidence - found.mean_accuracy)
+    verdict = "too sure" if points > 0 else "too timid"
+    st.markdown(
+        f"Its mean confidence is **{words.percent(found.mean_confidence)}**, and it is right on "
+        f"**{words.percent(found.mean_accuracy)}**: {abs(points):.2f} points {verdict}. Expected "
+        f"calibration error (ECE): **{words.percent(found.error)}**, with "
+        f"{len(found.count)} bins of equal width."
+    )
+    diagram = charts.reliability_diagram(
+        found.low,
+        found.high,
+        found.count,
+        found.confidence,
+        found.accuracy,
+        found.accuracy_low,
+        found.accuracy_high,
+        error=found.error,
+    )
+    histogram = charts.confidence_histogram(found.low, found.high, found.count)
+    st.vega_lite_chart(
+        spec=diagram.spec,
+        key="reliability",
+        alt=alt(now, diagram, "Share of right answers by confidence"),
+        width="stretch",
+    )
+    st.vega_lite_chart(
+        spec=histogram.spec,
+        key="confidences",
+        alt=alt(now, histogram, "How many answers of each confidence"),
+        width="stretch",
+    )
+    st.caption(
+        "Of all answers given with 80 % confidence, 80 % should be right: then a bar ends on the "
+        "dashed line. Below it the network is too sure, above it too timid. The fine lines are 95 "
+        "% intervals: a bin of few answers says little. Below: how many answers each bin holds."
+    )
+
+
+def refusing(now: Moment, found: Report) -> None:
+    threshold = st.select_slider(
+        "It says 'I don't know' below a confidence of",
+        THRESHOLDS,
+        value=0.9,
+        key="threshold",
+        format_func=lambda value: f"{100 * value:.4g} %",
+    )
+    refused = analysis.refuse_below(found.answers.confidence, found.answers.is_right, threshold)
+    below = f"If it may say 'I don't know' below **{100 * threshold:.4g} %**, it"
+    if refused.n_refused == refused.n:
+        st.markdown(f"{below} refuses every digit.")
+    else:
+        st.markdown(
+            f"{below} errs **{words.percent(refused.error)}** and refuses "
+            f"**{words.percent(refused.share_refused)}**."
+        )
+    figure = charts.refusal_curve(
+        found.refusals.threshold,
+        found.refusals.share_refused,
+        found.refusals.error,
+        at=(threshold, refused.share_refused, refused.error),
+    )
+    st.vega_lite_chart(
+        spec=figure.spec,
+        key="refusals",
+        alt=alt(now, figure, "Errors against refusals"),
+        width="stretch",
+    )
+    st.caption(
+        f"It answers {refused.n - refused.n_refused:,} of {refused.n:,} digits, "
+        f"{refused.n_wrong:,} of them wrongly. Of the {refused.n_refused:,} it refuses it would "
+        f"have got {refused.n_wrong_refused:,} wrong. The further right on the curve, the more it "
+        "refuses; the lower, the fewer errors are left."
+    )
+
+
+with frame.page("Confusion", "Which digit it takes for which, and whether to believe it."):
+    scrubber.follow(draw)

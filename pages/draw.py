@@ -1,0 +1,237 @@
+"""Draw a digit and see what the network makes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from neuralscope import charts
+from neuralscope.charts.probabilities import percent
+from neuralscope.data import drawing
+from neuralscope.data.drawing import Ink
+from neuralscope.errors import DataError
+from neuralscope.ui import canvas, frame, layer_by_layer, scrubber
+from neuralscope.ui.moment import Moment
+
+BLANK, TEST_DIGIT, PICTURE = "Blank sheet", "Test digit", "Picture"
+
+HOW = {
+    (28, 28): "Exactly these 28 × 28 numbers: your ink, scaled into a box of 20 × 20 and centred "
+    "by its mass, as MNIST's digits were. So it matters little where and how large you draw.",
+    (8, 8): "Exactly these 8 × 8 numbers: your ink, set upright, scaled to 32 × 32 and counted in "
+    "blocks of 4 × 4, much as the built-in digits were. So it matters little where and how large "
+    "you draw.",
+}
+AS_IT_IS = "A test digit stays as it is: only the pixels that you draw on change."
+
+
+class Sheet(NamedTuple):
+    """What is drawn on.
+
+    Attributes:
+        name: Tells it from other sheets.
+        onto: What is on it from the start, if anything.
+        index: The test digit that it is, if it is one.
+    """
+
+    name: str
+    onto: Ink | None = None
+    index: int | None = None
+
+
+def choose_sheet(now: Moment) -> Sheet | None:
+    """Let the user choose what to draw on; None while a picture is still to be chosen."""
+    start = st.segmented_control(
+        "Start from",
+        [BLANK, TEST_DIGIT, PICTURE],
+        default=BLANK,
+        required=True,
+        key="draw_start",
+    )
+    if start == TEST_DIGIT:
+        return test_digit(now)
+    if start == PICTURE:
+        return uploaded()
+    return Sheet("blank")
+
+
+def test_digit(now: Moment) -> Sheet:
+    n = len(now.labels("test"))
+    if st.session_state.get("draw_test_digit", 0) >= n:  # of a larger data set, before
+        st.session_state["draw_test_digit"] = 0
+    with st.container(horizontal=True, vertical_alignment="bottom", key="draw_test_row"):
+        index = st.number_input(
+            f"Number, 0 to {n - 1:,}", 0, n - 1, key="draw_test_digit", width=160
+        )
+        st.button("Random", icon=":material/casino:", on_click=throw, args=(n,))
+    pixels = now.pixels("test")[index].reshape(now.data.image_shape)
+    return Sheet(
+        f"{now.data.name} {index}", drawing.enlarged(pixels, now.data.pixel_max), index=index
+    )
+
+
+def throw(n: int) -> None:
+    st.session_state["draw_test_digit"] = random.randrange(n)
+
+
+def uploaded() -> Sheet | None:
+    file = st.file_uploader(
+        "Picture of one digit",
+        type=["png", "jpg", "jpeg"],
+        key="draw_file",
+        max_upload_size=drawing.MOST_BYTES // 1_000_000,
+        help="PNG or JPEG, dark on light or light on dark. It is not kept.",
+    )
+    if file is None:
+        st.caption("Choose a picture with one digit on it.")
+        return None
+    content = file.getvalue()
+    try:
+        onto = drawing.fitted(drawing.read_picture(content))
+    except DataError as error:
+        st.warning(str(error), icon=":material/broken_image:")
+        return None
+    return Sheet(f"picture {hashlib.sha256(content).hexdigest()}", onto)
+
+
+def network_input(sheet: Sheet, ink: Ink, now: Moment) -> np.ndarray:
+    """A test digit stays where it is, so that nothing but the drawing changes it."""
+    if sheet.index is not None:
+        return drawing.as_pixels(ink, now.data.image_shape, now.data.pixel_max)
+    return drawing.normalized(ink, now.data.image_shape)
+
+
+def read(now: Moment, x: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):  # a network that has diverged gives what is not a number
+        return now.network.predict_proba(x[None])[0]
+
+
+def say_answer(probabilities: np.ndarray, now: Moment, whose: str = "") -> None:
+    """The answer in large letters."""
+    label = f"Answer, {whose}" if whose else "Answer"
+    if not np.isfinite(probabilities).all():
+        st.metric(label, "–", help="The network no longer computes numbers, so it has no answer.")
+        return
+    best = int(probabilities.argmax())
+    st.metric(
+        label,
+        now.data.class_names[best],
+        delta=f"{percent(float(probabilities[best]))} sure",
+        delta_color="off",
+        delta_arrow="off",
+    )
+
+
+def say_flip(sheet: Sheet, x: np.ndarray, now: Moment, n_strokes: int) -> None:
+    """Whether drawing on a test digit has changed what it is taken for."""
+    names = now.data.class_names
+    answers = [read(now, each) for each in (now.examples("test")[sheet.index], x)]
+    if not np.isfinite(answers).all():
+        return
+    before, after = np.argmax(answers, axis=1).tolist()
+    true = names[now.labels("test")[sheet.index]]
+    if not n_strokes:
+        st.caption(f"This test digit is a {true}. Draw on it until the answer flips.")
+    elif before == after:
+        st.caption(f"This test digit is a {true}, and the answer is still {names[after]}.")
+    else:
+        st.info(
+            f"The answer has flipped from {names[before]} to {names[after]}.",
+            icon=":material/swap_horiz:",
+        )
+
+
+def both_names(now: Moment, other: Moment) -> tuple[str, str]:
+    """What tells two moments apart."""
+    if now.run.run_id == other.run.run_id:
+        return now.label, other.label
+    return f"{now.run.name}, {now.label}", f"{other.run.name}, {other.label}"
+
+
+def draw(now: Moment) -> None:
+    sides = st.container(horizontal=True, gap="large", key="draw_sides")
+    with sides.container(width=360, gap="small"):
+        sheet = choose_sheet(now)
+        if sheet is None:
+            return
+        strokes = canvas.show(
+            sheet.name, sheet.onto, label="Sheet to draw a digit on", key="draw_canvas"
+        )
+    ink = drawing.rasterize(strokes, sheet.onto)
+    beside = sides.container(width="stretch", gap="small", key="draw_beside")
+    if not drawing.has_ink(ink):
+        beside.info(
+            "Draw one digit on the sheet, large, with the mouse, a finger or a pen. The network "
+            "answers with every stroke.",
+            icon=":material/draw:",
+        )
+        return
+    x = network_input(sheet, ink, now)
+    true = int(now.labels("test")[sheet.index]) if sheet.index is not None else None
+    with beside:
+        if sheet.index is None:
+            say_several(drawing.count_digits(ink))
+        answer(now, sheet, x, true, len(strokes))
+    st.subheader("Layer by layer", anchor=False)
+    layer_by_layer.show(
+        now.network,
+        x,
+        image_shape=now.data.image_shape,
+        class_names=now.data.class_names,
+        true=true,
+        key="draw",
+        live=True,
+    )
+
+
+def say_several(n_digits: int) -> None:
+    if n_digits > 1:
+        st.warning(
+            f"There seem to be {n_digits} separate digits. The network takes all of it for one, "
+            "so show it one alone.",
+            icon=":material/looks_two:",
+        )
+
+
+def answer(now: Moment, sheet: Sheet, x: np.ndarray, true: int | None, n_strokes: int) -> None:
+    """The picture that the network sees, and what it answers, beside another if one is chosen."""
+    names = now.data.class_names
+    row = st.container(horizontal=True, gap="medium", key="draw_answer")
+    st.caption(HOW[now.data.image_shape] if sheet.index is None else AS_IT_IS)
+    other = scrubber.choose_other(now, "draw_other", "Compare with another network")
+    probabilities = read(now, x)
+    compared = None if other is None else read(other, x)
+    with row.container(width=168, gap="small"):
+        st.markdown("**What the network sees**")
+        picture = charts.digit_tiles(
+            x[None], image_shape=now.data.image_shape, pixel_max=1, size=168
+        )[0]
+        st.image(picture, width="stretch", alt="The picture that the network sees")
+    with row.container(width=320, gap="small"):
+        labels = ("", "")
+        with st.container(horizontal=True, gap="medium", key="draw_answers"):
+            if other is None or compared is None:
+                say_answer(probabilities, now)
+            else:
+                labels = both_names(now, other)
+                say_answer(probabilities, now, labels[0])
+                say_answer(compared, other, labels[1])
+        if sheet.index is not None:
+            say_flip(sheet, x, now, n_strokes)
+        figure = charts.probability_bars(
+            probabilities, class_names=names, true=true, compare=compared, names=labels
+        )
+        st.vega_lite_chart(
+            spec=figure.spec,
+            key="draw_bars" if other is None else "draw_bars_of_two",
+            alt="Probabilities of the digits, live",
+            width="stretch",
+        )
+
+
+with frame.page("Draw", "Draw a digit and watch the network read it, layer by layer."):
+    scrubber.follow(draw)

@@ -1,0 +1,212 @@
+"""The Draw page in a real browser: mouse, finger, keyboard."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from neuralscope.data.drawing import Stroke, rasterize
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Server, Tab
+
+OpenTab = Callable[..., "Tab"]
+Points = Sequence[tuple[float, float]]
+
+SEVEN = ((0.2, 0.2), (0.5, 0.19), (0.8, 0.2), (0.6, 0.55), (0.45, 0.85))
+BAR = ((0.35, 0.5), (0.75, 0.5))
+
+
+@pytest.fixture
+def expect(chromium: Any) -> Callable[[Any], Any]:
+    """Playwright's assertions, which wait until they hold."""
+    from playwright.sync_api import expect
+
+    return expect
+
+
+class Sheet:
+    """The sheet of paper on the Draw page."""
+
+    def __init__(self, tab: Tab) -> None:
+        self.tab = tab
+        tab.page.get_by_role("link", name="Draw", exact=True).click()
+        self.canvas = tab.page.get_by_role("img", name="Sheet to draw a digit on")
+        self.canvas.wait_for()
+        tab.sentence("Draw one digit on the sheet").wait_for()
+
+    @property
+    def answer(self) -> Any:
+        return self.tab.metric("Answer")
+
+    def places(self, points: Points) -> list[tuple[float, float]]:
+        self.canvas.scroll_into_view_if_needed()
+        box = self.canvas.bounding_box()
+        return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+
+    def draw(self, points: Points) -> None:
+        """Draw a stroke with the mouse."""
+        mouse = self.tab.page.mouse
+        first, *others = self.places(points)
+        mouse.move(*first)
+        mouse.down()
+        for place in others:
+            mouse.move(*place, steps=8)
+        mouse.up()
+
+    def touch(self, points: Points, *, finger: int = 0) -> None:
+        """Draw a stroke with a finger."""
+        session = self.tab.page.context.new_cdp_session(self.tab.page)
+
+        def send(kind: str, *places: tuple[float, float]) -> None:
+            touches = [{"x": x, "y": y, "id": finger} for x, y in places]
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+        first, *others = self.places(points)
+        send("touchStart", first)
+        for place in others:
+            send("touchMove", place)
+        send("touchEnd")
+
+    def ink(self) -> int:
+        """Return how many dark pixels there are on the sheet."""
+        return int(
+            self.canvas.evaluate(
+                """canvas => {
+                    const {data} = canvas.getContext('2d')
+                        .getImageData(0, 0, canvas.width, canvas.height);
+                    let dark = 0;
+                    for (let i = 0; i < data.length; i += 4) dark += data[i] < 128;
+                    return dark;
+                }"""
+            )
+        )
+
+
+@pytest.fixture
+def run_id(server: Server) -> str:
+    return str(server.trained(epochs=20, hidden=(32,)).run_id)
+
+
+def test_a_digit_is_drawn_undone_and_cleared(
+    server: Server, open_tab: OpenTab, expect: Any, run_id: str
+) -> None:
+    tab = open_tab(server.link(run=run_id))
+    sheet = Sheet(tab)
+    undo, clear = tab.button("Undo"), tab.button("Clear")
+    expect(undo).to_be_disabled()
+    expect(clear).to_be_disabled()
+    sheet.draw(SEVEN)
+    expect(sheet.answer).to_have_text("7")
+    expect(tab.sentence("Draw one digit on the sheet")).to_have_count(0)
+    expect(tab.page.get_by_role("img", name="The picture that the network sees")).to_be_visible()
+    one_stroke = sheet.ink()
+    sheet.draw(BAR)
+    two_strokes = sheet.ink()
+    assert two_strokes > one_stroke > 0
+    undo.click()
+    assert sheet.ink() == one_stroke
+    expect(sheet.answer).to_have_text("7")
+    sheet.draw(BAR)
+    clear.click()
+    assert sheet.ink() == 0
+    expect(tab.sentence("Draw one digit on the sheet")).to_be_visible()
+    expect(sheet.answer).to_have_count(0)
+
+
+def test_the_buttons_work_with_the_keyboard(
+    server: Server, open_tab: OpenTab, expect: Any, run_id: str
+) -> None:
+    tab = open_tab(server.link(run=run_id))
+    sheet = Sheet(tab)
+    sheet.draw(SEVEN)
+    sheet.draw(BAR)
+    expect(sheet.answer).to_be_visible()
+    two_strokes = sheet.ink()
+    sheet.canvas.press("Control+z")
+    assert 0 < sheet.ink() < two_strokes
+    tab.button("Undo").press("Enter")
+    assert sheet.ink() == 0
+    expect(tab.sentence("Draw one digit on the sheet")).to_be_visible()
+    rubber = tab.button("Rubber")
+    rubber.press("Space")
+    expect(rubber).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_rubber_takes_ink_away(
+    server: Server, open_tab: OpenTab, expect: Any, run_id: str
+) -> None:
+    tab = open_tab(server.link(run=run_id))
+    sheet = Sheet(tab)
+    sheet.draw(SEVEN)
+    before = sheet.ink()
+    tab.button("Rubber").click()
+    sheet.draw(BAR)
+    assert 0 < sheet.ink() < before
+    expect(sheet.answer).to_be_visible()
+
+
+def test_a_finger_draws_and_the_page_stays_where_it_is(
+    server: Server, open_tab: OpenTab, expect: Any, run_id: str
+) -> None:
+    tab = open_tab(server.link(run=run_id), has_touch=True)
+    sheet = Sheet(tab)
+    tab.page.set_viewport_size({"width": 420, "height": 900})
+    sheet.canvas.scroll_into_view_if_needed()
+    moved = "document.querySelector('[data-testid=stMain]').scrollTop"
+    before = tab.page.evaluate(moved)
+    sheet.touch(SEVEN)
+    expect(sheet.answer).to_have_text("7")
+    assert tab.page.evaluate(moved) == before
+    assert tab.overflow() == []
+
+
+def test_a_drawing_is_still_there_when_the_page_is_opened_again(
+    server: Server, open_tab: OpenTab, expect: Any, run_id: str
+) -> None:
+    tab = open_tab(server.link(run=run_id))
+    sheet = Sheet(tab)
+    sheet.draw(SEVEN)
+    expect(sheet.answer).to_have_text("7")
+    ink = sheet.ink()
+    tab.page.get_by_role("link", name="Train", exact=True).click()
+    tab.button("Start training").wait_for()
+    tab.page.get_by_role("link", name="Draw", exact=True).click()
+    expect(sheet.answer).to_have_text("7")
+    assert sheet.ink() == ink
+
+
+def test_a_test_digit_is_drawn_upon(
+    server: Server, open_tab: OpenTab, expect: Any, run_id: str
+) -> None:
+    tab = open_tab(server.link(run=run_id))
+    sheet = Sheet(tab)
+    sheet.draw(SEVEN)
+    expect(sheet.answer).to_be_visible()
+    # Streamlit's segments are radio buttons or plain ones, by version.
+    tab.page.get_by_test_id("stButtonGroup").get_by_text("Test digit").click()
+    expect(tab.sentence("Draw on it until the answer flips")).to_be_visible()
+    expect(tab.button("Undo")).to_be_disabled()  # another sheet: nothing is drawn on it
+    digit = sheet.ink()
+    assert digit > 0
+    sheet.draw(BAR)
+    expect(tab.page.get_by_text("answer is still").or_(tab.sentence("has flipped"))).to_be_visible()
+    assert sheet.ink() >= digit
+
+
+def test_a_picture_is_chosen(server: Server, open_tab: OpenTab, expect: Any, run_id: str) -> None:
+    tab = open_tab(server.link(run=run_id))
+    sheet = Sheet(tab)
+    points = [Stroke(SEVEN)]
+    file = io.BytesIO()
+    Image.fromarray((255 - 255 * rasterize(points)).astype(np.uint8)).save(file, "PNG")
+    tab.page.get_by_test_id("stButtonGroup").get_by_text("Picture").click()
+    chooser = tab.page.locator("input[type=file]")
+    chooser.set_input_files({"name": "7.png", "mimeType": "image/png", "buffer": file.getvalue()})
+    expect(sheet.answer).to_have_text("7")
+    assert sheet.ink() > 0

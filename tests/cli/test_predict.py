@@ -1,0 +1,152 @@
+"""`predict`: which digit is on a picture?"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from neuralscope.data import drawing
+from neuralscope.data.drawing import Stroke
+from neuralscope.engine import Network
+
+Cli = Callable[..., Any]
+
+WEIGHTS = "trained_weights.npz"
+SEVEN = (Stroke(((0.2, 0.2), (0.8, 0.2), (0.45, 0.85))),)
+
+
+@pytest.fixture
+def seven(folder: Path) -> np.ndarray[Any, Any]:
+    """Put a picture of a seven in the folder, and return its ink."""
+    ink = drawing.rasterize(SEVEN)
+    Image.fromarray((255 - 255 * ink).astype(np.uint8)).save(folder / "seven.png")
+    return ink
+
+
+def save_network(*sizes: int, **metadata: Any) -> Network:
+    network = Network(sizes, rng=np.random.default_rng(0))
+    network.save(WEIGHTS, metadata)
+    return network
+
+
+@pytest.mark.parametrize("image_shape", [(28, 28), (8, 8)])
+def test_a_picture_becomes_what_the_weights_take(
+    cli: Cli, seven: np.ndarray[Any, Any], image_shape: tuple[int, int]
+) -> None:
+    network = save_network(image_shape[0] * image_shape[1], 12, 10)
+    outcome = cli("predict", WEIGHTS, "seven.png", "--json")
+    assert outcome.status == 0
+    assert outcome.err == ""
+    [result] = outcome.json
+    expected = network.predict_proba(drawing.normalized(seven, image_shape)[None])[0]
+    assert result["image"] == "seven.png"
+    assert result["digit"] == str(expected.argmax())
+    assert result["probability"] == pytest.approx(expected.max(), abs=0.02)
+    assert list(result["probabilities"]) == list("0123456789")
+    assert list(result["probabilities"].values()) == pytest.approx(expected.tolist(), abs=0.02)
+
+
+def test_a_person_gets_the_digit_and_a_table(
+    cli: Cli, trained: Any, seven: np.ndarray[Any, Any]
+) -> None:
+    [result] = cli("predict", WEIGHTS, "seven.png", "--json").json
+    lines = cli("predict", WEIGHTS, "seven.png").out.splitlines()
+    share = 100 * result["probability"]
+    assert lines[0] == f"seven.png shows a {result['digit']} ({share:.2f} %)"
+    assert [line.split()[0] for line in lines[3:]] == list("0123456789")
+
+
+def test_many_pictures_get_a_line_each(
+    cli: Cli, trained: Any, folder: Path, seven: np.ndarray[Any, Any]
+) -> None:
+    Image.fromarray((255 * seven.T).astype(np.uint8)).save(folder / "other.jpg")
+    outcome = cli("predict", WEIGHTS, "seven.png", "other.jpg")
+    lines = outcome.out.splitlines()
+    assert [line.split()[0] for line in lines] == ["picture", "seven.png", "other.jpg"]
+    assert max(map(len, lines)) <= 80
+    assert len(cli("predict", WEIGHTS, "seven.png", "other.jpg", "--json").json) == 2
+
+
+def test_several_digits_are_told(cli: Cli, trained: Any, folder: Path) -> None:
+    one = drawing.rasterize((Stroke(((0.5, 0.1), (0.5, 0.9))),))
+    Image.fromarray((255 * np.hstack([one, one])).astype(np.uint8)).save(folder / "eleven.png")
+    outcome = cli("predict", WEIGHTS, "eleven.png", "--json")
+    assert outcome.status == 0
+    assert "eleven.png seems to show 2 separate digits" in outcome.complaint
+    assert outcome.json[0]["separate_digits"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "bad.png: The picture is an empty file."),
+        (b"nonsense", "bad.png: The file is damaged or is no picture in PNG or JPEG format."),
+        (bytes(10_000_001), "bad.png: The picture has 10 MB; up to 10 MB are read."),
+    ],
+)
+def test_a_bad_picture_is_a_mistake_and_nothing_is_answered(
+    cli: Cli, trained: Any, folder: Path, seven: Any, content: bytes, complaint: str
+) -> None:
+    (folder / "bad.png").write_bytes(content)
+    outcome = cli("predict", WEIGHTS, "seven.png", "bad.png", "--json")
+    assert outcome.status == 2
+    assert outcome.complaint == f"neuralscope predict: {complaint}"
+    assert outcome.out == ""
+
+
+@pytest.mark.parametrize("name", ["gone.png", "folder", "", "x" * 300 + ".png", "nul\0.png"])
+def test_what_is_no_file_is_a_mistake(cli: Cli, trained: Any, folder: Path, name: str) -> None:
+    (folder / "folder").mkdir()
+    outcome = cli("predict", WEIGHTS, name)
+    assert outcome.status == 2
+    assert outcome.complaint.startswith("neuralscope predict: The picture ")
+
+
+def test_a_blank_picture_is_a_mistake(cli: Cli, trained: Any, folder: Path) -> None:
+    Image.new("L", (50, 50), 255).save(folder / "blank.png")
+    outcome = cli("predict", WEIGHTS, "blank.png")
+    assert outcome.status == 2
+    assert "nothing stands out" in outcome.complaint
+
+
+def test_no_picture_is_a_mistake(cli: Cli, trained: Any) -> None:
+    outcome = cli("predict", WEIGHTS)
+    assert outcome.status == 2
+    assert "IMAGE" in outcome.complaint
+
+
+@pytest.mark.parametrize("n_inputs", [6, 785])
+def test_weights_for_other_pictures_are_a_mistake(cli: Cli, seven: Any, n_inputs: int) -> None:
+    save_network(n_inputs, 10)
+    outcome = cli("predict", WEIGHTS, "seven.png")
+    assert outcome.status == 2
+    assert f"takes {n_inputs} pixels" in outcome.complaint
+
+
+def test_files_that_are_no_weights_are_a_mistake(cli: Cli, folder: Path, seven: Any) -> None:
+    hostile = io.BytesIO()
+    np.savez(hostile, weight_0=np.array([print], dtype=object), bias_0=np.zeros(1))
+    not_finite = io.BytesIO()
+    np.savez(not_finite, weight_0=np.full((64, 10), np.nan), bias_0=np.zeros(10))
+    for content in (b"", b"nonsense", hostile.getvalue(), not_finite.getvalue()):
+        (folder / WEIGHTS).write_bytes(content)
+        outcome = cli("predict", WEIGHTS, "seven.png")
+        assert outcome.status == 2
+        assert WEIGHTS in outcome.complaint
+
+
+def test_a_network_without_an_answer_is_a_mistake(cli: Cli, seven: Any) -> None:
+    network = Network((64, 10), rng=np.random.default_rng(0))
+    network.parameters[...] = 3e38
+    network.parameters[::2] = -3e38
+    network.save(WEIGHTS)
+    outcome = cli("predict", WEIGHTS, "seven.png")
+    assert outcome.status in (0, 2)
+    if outcome.status == 2:
+        assert "does not compute numbers" in outcome.complaint
