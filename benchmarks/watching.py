@@ -70,15 +70,20 @@ class Watcher(threading.Thread):
     """A viewer without a screen: asks for every redraw that a browser would ask for.
 
     Attributes:
+        first: Seconds until the page had been drawn for the first time.
         redraws: Seconds from each request to its answer.
+        is_open: Set when the page has been drawn for the first time.
     """
 
-    def __init__(self, address: str, query: str) -> None:
-        """Connect to the server at `address` and open the page with this query."""
+    def __init__(self, address: str, query: str, page: str = "") -> None:
+        """Connect to the server at `address` and open a page (Train if none) with this query."""
         super().__init__(daemon=True)
+        self.first = 0.0
         self.redraws: list[float] = []
+        self.is_open = threading.Event()
         self._address = address
         self._query = query
+        self._page = page
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -94,6 +99,7 @@ class Watcher(threading.Thread):
                 """Send a rerun; return its duration and what the page wants repeated."""
                 message = BackMsg()
                 message.rerun_script.query_string = self._query
+                message.rerun_script.page_name = self._page
                 for name, value in state.items():
                     setattr(message.rerun_script, name, value)
                 socket_.send(message.SerializeToString())
@@ -111,10 +117,12 @@ class Watcher(threading.Thread):
                     if kind == "script_finished":
                         return time.perf_counter() - began, fragment, interval
 
-            _, fragment, interval = ask()
+            self.first, fragment, interval = ask()
+            self.is_open.set()
             while fragment and not self._over.wait(interval):
                 took, _, _ = ask(fragment_id=fragment, is_auto_rerun=True)
                 self.redraws.append(took)
+            self._over.wait()  # a page that nothing moves is open all the same
 
     def stop(self) -> None:
         """Leave the page."""

@@ -50,6 +50,9 @@ PATIENCE = 0.05
 
 LOOK_AGAIN = 0.3
 
+Neighbors = tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]
+"""Rows of the nearest training digits, and their distances."""
+
 
 def show(now: Moment, split: str, index: int) -> None:
     """Explain the answer to one digit.
@@ -82,7 +85,7 @@ def show(now: Moment, split: str, index: int) -> None:
         with right:
             _looked_at(now, digit, reading, reading.why)
         _change(now, digit, reading, reading.why)
-        _alike(now, digit)
+        _alike(now, split, index)
 
 
 def what_is_wrong_with(now: Moment, split: str, index: int) -> str:
@@ -191,11 +194,39 @@ def _give_up(task: Future[Any]) -> None:
     task.cancel()  # nobody looks at that moment any more: do not begin it
 
 
-# For a network of 512 units and 55,000 digits this is 112 MB.
-@st.cache_resource(show_spinner=False, max_entries=2, on_release=_give_up)
-def _training_space(key: Key, _now: Moment) -> Future[FeatureSpace]:
-    data = _now.data
-    return _background().submit(feature_space, _now.network, data.x_train, data.pixel_max)
+MOST_SPACES = 2
+"""Networks whose view of the training digits is kept; 112 MB each for 512 units."""
+
+
+@st.cache_resource(show_spinner=False)
+def _spaces() -> dict[Key, FeatureSpace]:
+    """Return what the background has computed last; only its one thread touches it."""
+    return {}
+
+
+# No more than are looked at: the others are given up, and what is kept of a session that has left
+# must not hold on to what is large.
+@st.cache_resource(show_spinner=False, max_entries=3, on_release=_give_up)
+def _nearest(key: Key, split: str, index: int, _now: Moment) -> Future[Neighbors]:
+    digit = _digit(_now, split, index)
+    return _background().submit(_look_for_alike, _spaces(), key, _now.network, digit, _now.data)
+
+
+def _look_for_alike(
+    spaces: dict[Key, FeatureSpace],
+    key: Key,
+    network: Network,
+    digit: npt.NDArray[np.float32],
+    data: Dataset,
+) -> Neighbors:
+    with np.errstate(all="ignore"):
+        space = spaces.pop(key, None)
+        if space is None:
+            while len(spaces) >= MOST_SPACES:
+                spaces.pop(next(iter(spaces)))
+            space = feature_space(network, data.x_train, data.pixel_max)
+        spaces[key] = space  # the latest is last
+        return nearest(space, features(network, digit[None])[0], N_NEAREST)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16, on_release=_give_up)
@@ -495,19 +526,17 @@ def _change(now: Moment, digit: npt.NDArray[np.float32], reading: Reading, why: 
     )
 
 
-def _alike(now: Moment, digit: npt.NDArray[np.float32]) -> None:
+def _alike(now: Moment, split: str, index: int) -> None:
     st.subheader("What it looks like to the network", anchor=False)
     _fill_in(
-        _training_space(now.key, now),
+        _nearest(now.key, split, index, now),
         f"Looking through {len(now.labels('train')):,} training digits ...",
-        lambda space: _draw_alike(now, digit, space),
+        lambda found: _draw_alike(now, found),
     )
 
 
-def _draw_alike(now: Moment, digit: npt.NDArray[np.float32], space: FeatureSpace) -> None:
-    with np.errstate(all="ignore"):
-        point = features(now.network, digit[None])[0]
-        rows, distances = nearest(space, point, N_NEAREST)
+def _draw_alike(now: Moment, found: Neighbors) -> None:
+    rows, distances = found
     labels = now.labels("train")[rows]
     with st.container(horizontal=True, gap="medium", key="why_alike"):
         for row, label, distance in zip(rows, labels.tolist(), distances.tolist(), strict=True):

@@ -101,6 +101,10 @@ class Server:
         """Return an address of the Train page, with the built-in digits."""
         return f"{self.address}/?{urlencode({'dataset': 'digits', **query})}"
 
+    def page(self, name: str, **query: str) -> str:
+        """Return an address of one of the other pages."""
+        return f"{self.address}/{name}?{urlencode(query)}"
+
     def trained(self, **settings: Any) -> Run:
         """Put a run in the store that has come to its end."""
         settings = {"dataset": "digits", "hidden": (16,), "epochs": 3, **settings}
@@ -138,15 +142,21 @@ NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0
 
 
 @pytest.fixture(scope="session")
-def chromium(session_environment: None) -> Iterator[Any]:
-    """A headless Chromium; the tests are skipped where it or Playwright is not installed."""
+def chromium(session_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless Chromium; the tests are skipped where it or Playwright is not installed.
+
+    All tabs share one profile: what it keeps of compiled scripts saves a second for each page.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("Chromium is not installed")
     playwright.expect.set_options(timeout=1000 * DEADLINE)
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
+        profile = tmp_path_factory.mktemp("profile")
+        browser = driver.chromium.launch_persistent_context(
+            profile, executable_path=path, args=list(CHROMIUM_FLAGS)
+        )
         yield browser
         browser.close()
 
@@ -176,7 +186,7 @@ def fresh_server(chromium: Any, tmp_path: Path) -> Iterator[Server]:
 
 
 class Tab:
-    """A browser tab on the Train page."""
+    """A browser tab on one of the pages."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -189,7 +199,10 @@ class Tab:
         page.on("websocket", lambda socket: self._note(socket.url))
 
     def _hear(self, message: Any) -> None:
-        if message.type == "error":
+        # Opened at another page than the first, Streamlit looks for its server there before it
+        # looks at the root.
+        is_guess = GUESS.fullmatch(urlsplit(message.location["url"]).path)
+        if message.type == "error" and not is_guess:
             self.complaints.append(message.text)
 
     def _note(self, url: str) -> None:
@@ -199,9 +212,16 @@ class Tab:
 
     def open(self, link: str) -> Tab:
         self.page.goto(link)
-        self.button("Start training").wait_for()
-        self.page.get_by_role("spinbutton", name="Seed").wait_for()
+        if urlsplit(link).path == "/":
+            self.button("Start training").wait_for()
+            self.page.get_by_role("spinbutton", name="Seed").wait_for()
+        else:
+            self.moment().wait_for()
         return self
+
+    def moment(self) -> Any:
+        """Return the line that says which moment of a run is shown."""
+        return self.page.get_by_text(re.compile(r"^Showing .* kept"))
 
     def button(self, name: str) -> Any:
         return self.page.get_by_role("button", name=name, exact=True)
@@ -233,8 +253,20 @@ class Tab:
         return self.chart("Loss").locator("svg text", has_text=label)
 
     def query(self) -> dict[str, str]:
-        parts = parse_qs(urlsplit(self.page.url).query, keep_blank_values=True)
+        # Playwright's own `url` lags behind where a page changes it without being loaded.
+        address = self.page.evaluate("location.href")
+        parts = parse_qs(urlsplit(address).query, keep_blank_values=True)
         return {name: values[-1] for name, values in parts.items()}
+
+    def wait_for_query(self, **wanted: str | None) -> None:
+        """Wait until the address says this; None is for what it must not say."""
+        self.page.wait_for_function(
+            """wanted => {
+                const said = new URLSearchParams(location.search);
+                return Object.entries(wanted).every(([name, value]) => said.get(name) === value);
+            }""",
+            arg=wanted,
+        )
 
     def start(self) -> str:
         """Press Start and return the id of the run that is then shown live."""
@@ -257,6 +289,8 @@ class Tab:
         return found
 
 
+GUESS = re.compile(r"/[a-z]+/_stcore/(health|host-config)")
+
 OVERFLOW = """() => {
     const main = document.querySelector('[data-testid=stMain]');
     const found = [];
@@ -269,19 +303,25 @@ OVERFLOW = """() => {
 
 @pytest.fixture
 def open_tab(chromium: Any) -> Iterator[Callable[..., Tab]]:
-    """Open a tab: in a window of its own, or beside another one."""
-    contexts: list[Any] = []
+    """Open a tab; it is closed after the test."""
     tabs: list[Tab] = []
 
-    def open_tab(link: str, beside: Tab | None = None, **options: Any) -> Tab:
-        if beside is None:
-            # High enough for the whole sidebar: a menu that has to be scrolled to closes again.
-            size = {"width": 1280, "height": 1400}
-            context = chromium.new_context(**{"viewport": size, **options})
-            contexts.append(context)
-        else:
-            context = beside.page.context
-        tab = Tab(context.new_page())
+    def open_tab(
+        link: str,
+        *,
+        # High enough for the whole sidebar: a menu that has to be scrolled to closes again.
+        width: int = 1280,
+        height: int = 1400,
+        color_scheme: str = "light",
+        has_touch: bool = False,
+    ) -> Tab:
+        page = chromium.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=color_scheme)
+        if has_touch:
+            devices = page.context.new_cdp_session(page)
+            devices.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        tab = Tab(page)
         tabs.append(tab)
         return tab.open(link)
 
@@ -289,8 +329,8 @@ def open_tab(chromium: Any) -> Iterator[Callable[..., Tab]]:
     exceptions = [text for tab in tabs for text in tab.exceptions()]
     complaints = [text for tab in tabs for text in tab.complaints]
     hosts = {host.partition(":")[0] for tab in tabs for host in tab.hosts}
-    for context in contexts:
-        context.close()
+    for tab in tabs:
+        tab.page.close()
     assert exceptions == []
     assert complaints == []
     assert hosts <= {"localhost"}

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 OpenTab = Callable[..., "Tab"]
 
-LONG = {"hidden": "64", "epochs": "10000"}
-"""A run that does not end before it is told to."""
+LONG = {"hidden": "256,256", "batch_size": "512", "epochs": "10000"}
+"""A run that does not end before it is told to, and does not hurry: twenty epochs a second."""
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_start_draws_curves_that_grow(server: Server, open_tab: OpenTab, expect:
     line = tab.chart("Loss").locator("svg .mark-line path").first
     expect(line).to_have_attribute("d", re.compile("^M.+L"))
     assert server.store.run(run_id).config == RunConfig(
-        dataset="digits", hidden=(64,), epochs=10_000
+        dataset="digits", hidden=(256, 256), batch_size=512, epochs=10_000
     )
     drawn = line.get_attribute("d")
     expect(line).not_to_have_attribute("d", drawn)
@@ -172,7 +172,7 @@ def test_a_reload_and_a_second_tab_find_the_same_live_run(
     tab.page.reload()
     assert tab.live_run() == run_id
     tab.button("Pause").click()
-    second = open_tab(server.link(), beside=tab)
+    second = open_tab(server.link())
     expect(second.badge("Paused")).to_be_visible()
     expect(second.mark("paused")).to_be_visible()
     assert second.query()["run"] == run_id
@@ -185,7 +185,8 @@ def test_a_reload_and_a_second_tab_find_the_same_live_run(
 def test_a_run_that_is_started_elsewhere_can_be_watched_live(
     server: Server, open_tab: OpenTab, expect: Any
 ) -> None:
-    run_id = server.store.create(RunConfig(dataset="digits", hidden=(64,), epochs=10_000))
+    config = RunConfig(dataset="digits", hidden=(256, 256), batch_size=512, epochs=10_000)
+    run_id = server.store.create(config)
     elsewhere = threading.Thread(target=Trainer(server.store, run_id).run)
     elsewhere.start()
     try:
@@ -225,8 +226,8 @@ def test_a_run_can_be_copied_to_the_form(server: Server, open_tab: OpenTab, expe
 # Screens ------------------------------------------------------------------------------------------
 
 SCREENS = {
-    "narrow and dark": {"viewport": {"width": 400, "height": 800}, "color_scheme": "dark"},
-    "wide and light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
+    "narrow and dark": {"width": 400, "height": 800, "color_scheme": "dark"},
+    "wide and light": {"width": 1280, "height": 800, "color_scheme": "light"},
 }
 
 
