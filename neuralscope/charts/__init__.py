@@ -4,19 +4,19 @@ Each builder takes plain arrays and returns a `Figure`: a Vega-Lite specificatio
 with Altair once for each set of options, the tables it draws from, and one sentence that says the
 same in words. Nothing here knows of runs, networks, data sets or pages.
 
-    colors.py     the palette, and the scales from number to colour
-    explanation.py  why a network answers as it does
-    figure.py     a chart as structure, data and words
-    curves.py     learning curves, and how long ones are thinned and smoothed
-    confusion.py  which class was taken for which, and what changed
-    scores.py     precision and recall of each class
-    calibration.py  confidence against accuracy, errors against refusals
-    gallery.py    digits that can be clicked
-    network.py    the architecture, sketched
-    images.py     weights and digits as pixels
-    units.py      what the units of a network do
-    projection.py many digits as dots on a map
+    colors.py         the palette, and the scales from number to colour
+    figure.py         a chart as structure, data and words
+    curves.py         learning curves, and how long ones are thinned and smoothed
+    network.py        the architecture, sketched
+    images.py         weights and digits as pixels
+    gallery.py        digits that can be clicked
+    confusion.py      which class was taken for which, and what changed
+    scores.py         precision and recall of each class
+    calibration.py    confidence against accuracy, errors against refusals
     probabilities.py  what a network answers, as bars
+    explanation.py    why a network answers as it does
+    units.py          what the units of a network do
+    projection.py     many digits as dots on a map
 """
 
 from __future__ import annotations

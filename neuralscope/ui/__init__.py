@@ -1,11 +1,18 @@
 """The Streamlit pieces that pages share.
 
-resources     what all sessions of a server share: the store, the data sets, downloads
-frame         what surrounds every page
-address       the page's URL: the configuration and the run it shows
-config_form   the sidebar in which a run is set up
-data_notice   fetching a data set, or saying why it cannot be had
-run_picker    which run is shown
-preview       what a configuration will be and cost, before it is started
-run_view      a run as it stands, live while it is active
+resources       what all sessions of a server share: the store, the data sets, downloads
+frame           what surrounds every page
+address         the page's URL: the configuration, the run and the moment it shows
+config_form     the sidebar in which a run is set up
+data_notice     fetching a data set, or saying why it cannot be had
+run_picker      which run is shown
+moment          the network as it was at one snapshot of a run, and how it reads the digits
+scrubber        which moment is shown, by hand or as a film
+preview         what a configuration will be and cost, before it is started
+run_view        a run as it stands, live while it is active
+explanation     why one digit is read as it is
+layer_outputs   what the layers of a network do at a moment
+layer_by_layer  one digit on its way through a network
+canvas          a sheet to draw on
+words           numbers as people read them
 """

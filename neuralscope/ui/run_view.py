@@ -33,6 +33,9 @@ from neuralscope.ui import config_form, resources, scrubber, words
 from neuralscope.ui.config_form import RATE_STEPS
 from neuralscope.ui.scrubber import REDRAW_EVERY
 
+FIRST_LOOK_EVERY = 0.2
+"""Seconds between two looks at a run that has just begun: its first point is waited for."""
+
 MOST_BINS = 250
 METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
 MARKED_EVENTS = ("paused", "resumed", "learning_rate")
@@ -57,6 +60,8 @@ def show(run: Run) -> None:
 
 def _pace(run: Run) -> float | None:
     """Return the seconds until the next look: here a live run goes on moving in any case."""
+    if run.status == RUNNING and not run.step:
+        return FIRST_LOOK_EVERY
     return REDRAW_EVERY if run.is_active else scrubber.pace(run)
 
 

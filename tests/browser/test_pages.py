@@ -369,7 +369,7 @@ def test_the_first_request_of_a_server_can_be_a_link_to_a_moment(
 SCREENS = {
     "confusion": ("confusion", {}, "It answers"),
     "mistakes": ("mistakes", {}, "Each is labelled"),
-    "one mistake": ("mistakes", {"digit": "0"}, "The training digits"),
+    "one mistake": ("mistakes", {"digit": "0"}, "training digits nearest"),
     "units": ("activations", {}, "Click one to follow it"),
     "one digit": ("activations", {"view": "digit"}, "Each layer sees only"),
     "map": ("activations", {"view": "map"}, "Point at a dot"),
