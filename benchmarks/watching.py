@@ -47,7 +47,7 @@ def dashboard(store: Path) -> Iterator[tuple[str, int]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        *(sys.executable, "-m", "streamlit", "run", "dashboard.py"),
+        *(sys.executable, "-m", "neuralscope.ui.serve", "run", "dashboard.py"),
         *("--server.port", str(port), "--server.headless", "true"),
     ]
     environment = {**os.environ, "NEURALSCOPE_STORE": str(store)}
@@ -119,9 +119,10 @@ class Watcher(threading.Thread):
 
             self.first, fragment, interval = ask()
             self.is_open.set()
-            while fragment and not self._over.wait(interval):
-                took, _, _ = ask(fragment_id=fragment, is_auto_rerun=True)
-                self.redraws.append(took)
+            with contextlib.suppress(TimeoutError):  # the page has stopped moving
+                while fragment and not self._over.wait(interval):
+                    took, _, _ = ask(fragment_id=fragment, is_auto_rerun=True)
+                    self.redraws.append(took)
             self._over.wait()  # a page that nothing moves is open all the same
 
     def stop(self) -> None:

@@ -254,6 +254,35 @@ def test_a_click_elsewhere_does_not_hurry_the_film(look: Open, run: Run) -> None
     assert drawn(page.set("Compare", True)) == before
 
 
+# On the Train page -------------------------------------------------------------------------------
+
+
+def test_the_train_page_shows_the_moment_too(open_page: Open, run: Run) -> None:
+    page = open_page(run=run.run_id, epoch="1")
+    assert page.value("Epoch") == "1"
+    early = page.charts()["cells"]
+    page.set("Epoch", "20")
+    assert page.charts()["cells"] != early
+    assert page.query["epoch"] == "20"
+    assert page.set("Epoch", "1").charts()["cells"] == early
+
+
+def test_a_new_run_is_set_up_without_a_moment(open_page: Open, run: Run) -> None:
+    page = open_page(run=run.run_id, epoch="1").set("Run", "")
+    assert "epoch" not in page.query
+    assert "run" not in page.query
+
+
+def test_a_live_run_on_the_train_page_can_be_scrubbed_while_its_curves_go_on(
+    open_page: Open, runs: Runs
+) -> None:
+    live = runs.running(learned=2)
+    page = open_page(run=live.run_id, epoch="1")
+    live.learn(3)
+    assert page.look().value("Epoch") == "1"
+    assert page.metric("Epoch") == "3 of 50"
+
+
 # Something to compare with -----------------------------------------------------------------------
 
 
