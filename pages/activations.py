@@ -153,14 +153,9 @@ def open_digit(chart: str) -> None:
         decide("view", "digit")
 
 
-def is_moving(now: Moment) -> bool:
-    """Return whether the page is redrawn by itself, by a film or a live run."""
-    return now.is_live or bool(st.session_state.get("film"))
-
-
 def in_words(title: str, figure: charts.Figure, now: Moment) -> str:
     """Return a chart's text; while it moves one that stays, so that the browser keeps the chart."""
-    return f"{title}, live" if is_moving(now) else figure.text
+    return f"{title}, live" if now.is_moving else figure.text
 
 
 # Units -------------------------------------------------------------------------------------------
@@ -410,7 +405,7 @@ def follow(now: Moment, split: str, digit: int) -> None:
         class_names=now.data.class_names,
         true=int(now.labels(split)[digit]),
         key="followed",
-        live=is_moving(now),
+        live=now.is_moving,
     )
     if now.network.activation:
         st.caption(

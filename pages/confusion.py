@@ -236,6 +236,7 @@ def gallery(
         class_names=names,
         pixel_max=now.data.pixel_max,
         columns=columns,
+        size=80,  # eight of them fit beside the menu on a laptop
     )
     event = st.vega_lite_chart(
         spec=figure.spec,
@@ -268,7 +269,7 @@ def gallery(
 
 def alt(now: Moment, figure: charts.Figure, what: str) -> str:
     """Say what a chart shows; while it is watched only what it is, since new words redraw it."""
-    watched = now.is_live or st.session_state.get("film")
+    watched = now.is_moving
     return f"{what}, live" if watched else figure.text
 
 

@@ -17,7 +17,7 @@ from neuralscope.errors import WeightsError
 from neuralscope.ui import explanation, frame, scrubber
 from neuralscope.ui.moment import SPLITS, Moment
 
-COLUMNS = 8
+COLUMNS, SIZE = 8, 80  # they fit beside the menu on a laptop
 PER_PAGE = 24
 ANY = -1
 WRONG = "wrong"
@@ -104,11 +104,12 @@ def browse(now: Moment) -> None:
         class_names=now.data.class_names,
         pixel_max=now.data.pixel_max,
         columns=COLUMNS,
+        size=SIZE,
     )
     st.vega_lite_chart(
         spec=figure.spec,
         key="mistakes_gallery",
-        alt=f"{split.capitalize()} digits read wrongly, live" if now.is_live else figure.text,
+        alt=f"{split.capitalize()} digits read wrongly, live" if now.is_moving else figure.text,
         width="content",
         on_select=open_clicked,
         selection_mode="picture",

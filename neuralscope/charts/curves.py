@@ -33,7 +33,7 @@ XAxis = Literal["epoch", "step", "time"]
 Floats = NDArray[np.float64]
 
 TRAIN_FAINT: Final = "#e6b566"
-BATCHES: Final = "Training, minibatches"
+BATCHES: Final = "Minibatches"
 SERIES: Final = ("Training", "Validation")
 
 MOST_DOTS: Final = 60  # epochs up to which each gets a dot; beyond, dots only thicken the line

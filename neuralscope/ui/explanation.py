@@ -324,7 +324,10 @@ def _answer(
             reading.probabilities, class_names=now.data.class_names, true=reading.true
         )
         st.vega_lite_chart(
-            spec=figure.spec, key="why_probabilities", alt=figure.text, width="stretch"
+            spec=figure.spec,
+            key="why_probabilities",
+            alt="Its probabilities, live" if now.is_moving else figure.text,
+            width="stretch",
         )
 
 
@@ -364,7 +367,7 @@ def _draw_strip(now: Moment, split: str, index: int, answers: list[int | None]) 
     st.vega_lite_chart(
         spec=figure.spec,
         key="why_strip",
-        alt="The answer at every moment kept, live" if now.is_live else figure.text,
+        alt="The answer at every moment kept, live" if now.is_moving else figure.text,
         width="stretch",
     )
     trained = [(info, answer == true) for info, answer in known if info.step]

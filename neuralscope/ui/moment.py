@@ -55,6 +55,14 @@ class Moment:
         return (str(resources.store().path), self.run.run_id, self.info)
 
     @property
+    def is_moving(self) -> bool:
+        """Whether the page is drawn again by itself, by a live run or a film.
+
+        The text alternative of a chart is then one that stays, so that the browser keeps the chart.
+        """
+        return self.is_live or bool(st.session_state.get("film"))
+
+    @property
     def label(self) -> str:
         """When it is, for people: 'epoch 7', 'in epoch 8', 'before training'."""
         return when(self.run, self.info)

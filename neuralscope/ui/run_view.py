@@ -179,7 +179,7 @@ def _outcome(run: Run) -> None:
         )
     if run.test_accuracy is not None:
         n_wrong = round((1 - run.test_accuracy) * n_test)
-        ending = "" if run.status == FINISHED else f" It was stopped in epoch {run.epoch + 1}."
+        ending = "" if run.status == FINISHED else f" It was stopped {_where(run)}."
         st.success(
             f"It reads **{words.percent(run.test_accuracy)}** of the {n_test:,} test digits, which "
             f"it had never seen; {n_wrong:,} it gets wrong.{best}{ending}",
@@ -193,6 +193,12 @@ def _outcome(run: Run) -> None:
         ended = run.message or "It was stopped before it had begun."
         kept = " What it had learned is kept." if run.epoch else ""
         st.warning(f"{ended}{kept}{best}", icon=":material/power_off:")
+
+
+def _where(run: Run) -> str:
+    if run.step > run.epoch * run.steps_per_epoch:
+        return f"in epoch {run.epoch + 1:,}"
+    return f"after epoch {run.epoch:,}"
 
 
 # Figures -----------------------------------------------------------------------------------------

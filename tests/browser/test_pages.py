@@ -263,16 +263,6 @@ def test_play_shows_one_moment_after_the_other_and_stops_at_the_last(
     expect(tab.chart(trained.right())).to_be_visible()
     tab.wait_for_query(epoch=None)
 
-    # Once more, from the beginning, and stopped in between.
-    tab.button("Play").click()
-    expect(tab.moment()).to_contain_text("before training")
-    tab.button("Stop the film").click()
-    tab.button("Play").wait_for()
-    stopped = tab.query()["epoch"]
-    assert int(stopped) < EPOCHS
-    expect(tab.slider("Epoch")).to_have_attribute("aria-valuetext", stopped)
-    expect(tab.metric("Errors")).to_have_text(trained.errors(int(stopped)))
-
 
 WATCH_MOMENTS = """() => {
     window.moments = [];
@@ -339,17 +329,14 @@ def draw_a_stroke(tab: Tab, expect: Any, trained: Trained) -> None:
     expect(tab.metric("Answer")).to_be_visible()
 
 
-def turn_to_the_next_digit(tab: Tab, expect: Any, trained: Trained) -> None:
-    first = trained.wrong(5)[0]
-    expect(tab.sentence(f"Validation digit number {first} is")).to_be_visible()
-    tab.page.get_by_role("button", name="Next digit").click()
-    expect(tab.sentence("Validation digit number")).to_be_visible()
-    tab.page.wait_for_function(
-        "first => new URLSearchParams(location.search).get('digit') !== first", arg=str(first)
-    )
+def go_back_to_all_mistakes(tab: Tab, expect: Any, trained: Trained) -> None:
+    expect(tab.sentence(f"Validation digit number {trained.wrong(5)[0]} is")).to_be_visible()
+    tab.page.get_by_role("button", name="All mistakes").click()
+    expect(tab.sentence(trained.wrong_now(5))).to_be_visible()
+    tab.wait_for_query(digit=None)
 
 
-FIRST_INTERACTIONS = {"Mistakes": turn_to_the_next_digit, "Draw": draw_a_stroke}
+FIRST_INTERACTIONS = {"Mistakes": go_back_to_all_mistakes, "Draw": draw_a_stroke}
 
 
 @pytest.mark.parametrize("title", FIRST_INTERACTIONS)
@@ -400,6 +387,13 @@ def test_the_page_fits_a_telephone_in_the_dark(
         if clicked:  # beside the middle, where a number may lie on top
             tab.page.locator(clicked).first.click(position={"x": 6, "y": 6})
         expect(tab.sentence(sign).first).to_be_visible()
+        tab.page.wait_for_function(ALL_CHARTS_DRAWN)
         assert tab.overflow() == [], f"after a click on {clicked!r}"
     background = tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background != "rgb(255, 255, 255)"
+
+
+ALL_CHARTS_DRAWN = """() => {
+    const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
+    return charts.every(chart => chart.querySelector('.marks'));
+}"""

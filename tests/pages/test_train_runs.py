@@ -282,7 +282,9 @@ def test_a_stopped_run_is_tested_and_says_where_it_was(open_page: Open, runs: Ru
     page = open_page(run=run.run_id)
     [sentence] = page.said("success")
     assert "of the 360 test digits" in sentence
-    assert f"It was stopped in epoch {run.epoch + 1}." in sentence
+    is_within = run.step > run.epoch * run.steps_per_epoch
+    where = f"in epoch {run.epoch + 1}" if is_within else f"after epoch {run.epoch}"
+    assert f"It was stopped {where}." in sentence
 
 
 def test_a_run_that_was_stopped_before_it_began_says_so(open_page: Open, runs: Runs) -> None:
