@@ -25,7 +25,7 @@ run: $(INSTALLED)  ## open the dashboard in the browser
 	@$(VENV_PYTHON) -m neuralscope dashboard $(ARGS)
 
 test: $(INSTALLED)  ## run the tests, on all cores where the developer's tools are installed
-	@$(VENV_PYTHON) -m pytest $$($(VENV_PYTHON) -c 'import xdist' 2>/dev/null && echo $(ON_ALL_CORES)) $(ARGS)
+	@$(VENV_PYTHON) -m pytest $$($(VENV_PYTHON) -c 'import xdist' 2>/dev/null && printf '%s' '$(ON_ALL_CORES)') $(ARGS)
 
 check: lint test  ## check format, style and types, then run the tests
 
