@@ -122,7 +122,15 @@ def test_nine_of_ten_drawings_are_read_right_on_mnist(
 ) -> None:
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(mnist_home))
     dataset = load_dataset("mnist")
-    network = trained(dataset="mnist", hidden=(256,), epochs=8, batch_size=64, learning_rate=0.06)
+    network = trained(
+        dataset="mnist",
+        hidden=(256,),
+        epochs=7,
+        batch_size=64,
+        optimizer="adam",
+        learning_rate=0.0015,
+        schedule="linear",
+    )
     x = scaled(dataset.x_test, 255)
     assert (network.predict(x) == dataset.y_test).mean() >= 0.98
     drawn = [
