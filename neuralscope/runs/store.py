@@ -315,13 +315,18 @@ class Store:
         epoch, step, *values = table.T
         return Epochs(epoch.astype(np.int64), step.astype(np.int64), *values)
 
-    def steps(self, run_id: str) -> Steps:
-        """Return the loss of every step so far; times within a block are interpolated."""
+    def steps(self, run_id: str, after: int = 0) -> Steps:
+        """Return the loss of every step so far; times within a block are interpolated.
+
+        Args:
+            run_id: The run.
+            after: Leave out the blocks that begin at this step or before it.
+        """
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT first_step, first_seconds, last_seconds, losses FROM step_blocks "
-                "WHERE run_id = ? ORDER BY first_step",
-                (run_id,),
+                "WHERE run_id = ? AND first_step > ? ORDER BY first_step",
+                (run_id, after),
             ).fetchall()
         losses = [np.frombuffer(row["losses"], "<f4") for row in rows]
         times = [

@@ -7,6 +7,7 @@ and only when it is on the screen. The few that are large are kept for the few l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,7 @@ class Moment:
     data: Dataset
     is_live: bool
 
-    @property
+    @cached_property
     def key(self) -> Key:
         """What everything computed of it depends on; a key for caches."""
         return (str(resources.store().path), self.run.run_id, self.info)
@@ -67,7 +68,7 @@ class Moment:
         """When it is, for people: 'epoch 7', 'in epoch 8', 'before training'."""
         return when(self.run, self.info)
 
-    @property
+    @cached_property
     def network(self) -> Network:
         """The network as it was.
 
@@ -134,16 +135,17 @@ def when(run: Run, info: SnapshotInfo) -> str:
 
 # Computed once -----------------------------------------------------------------------------------
 
-# How many are kept: of a 6 x 1024 network one set of weights takes 24 MB; of a 512-512 network
-# the layers' outputs for 10,000 digits take 41 MB.
+# The run decides its configuration, which is therefore no part of the keys. How many are kept: of
+# a 6 x 1024 network one set of weights takes 24 MB; of a 512-512 network the layers' outputs for
+# 10,000 digits take 41 MB.
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def _network(key: Key, config: RunConfig) -> Network:
+def _network(key: Key, _config: RunConfig) -> Network:
     _, run_id, info = key
-    data = resources.dataset(config.dataset)
+    data = resources.dataset(_config.dataset)
     snapshot = load_snapshot(resources.store(), run_id, info)
-    return snapshot.network(config, data.n_features, data.n_classes)
+    return snapshot.network(_config, data.n_features, data.n_classes)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -155,17 +157,17 @@ def _examples(name: str, split: str) -> npt.NDArray[np.float32]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=3)
-def _layers(key: Key, config: RunConfig, split: str) -> list[npt.NDArray[np.float32]]:
-    outputs = _network(key, config).activations(_examples(config.dataset, split))
+def _layers(key: Key, _config: RunConfig, split: str) -> list[npt.NDArray[np.float32]]:
+    outputs = _network(key, _config).activations(_examples(_config.dataset, split))
     for output in outputs:
         output.flags.writeable = False
     return outputs
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def _probabilities(key: Key, config: RunConfig, split: str) -> npt.NDArray[np.float32]:
-    network = _network(key, config)
-    probabilities = network.predict_proba(_examples(config.dataset, split))
+def _probabilities(key: Key, _config: RunConfig, split: str) -> npt.NDArray[np.float32]:
+    network = _network(key, _config)
+    probabilities = network.predict_proba(_examples(_config.dataset, split))
     probabilities.flags.writeable = False
     return probabilities
 

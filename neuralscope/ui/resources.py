@@ -6,6 +6,7 @@ their session state.
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from neuralscope.runs import (
     Run,
     RunConfig,
     SnapshotInfo,
+    Steps,
     Store,
     default_path,
     load_snapshot,
@@ -136,6 +138,36 @@ def _estimate(
 
 
 # A live run --------------------------------------------------------------------------------------
+
+
+class StepsSoFar:
+    """The losses of a run's steps, of which only the new ones are read at each look."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._steps: Steps | None = None
+
+    def read(self, run_id: str) -> Steps:
+        """Return all of them."""
+        with self._lock:
+            known = self._steps
+            last = int(known.step[-1]) if known is not None and len(known.step) else 0
+            new = store().steps(run_id, after=last)
+            if known is None:
+                self._steps = new
+            elif len(new.step):
+                self._steps = Steps(
+                    np.concatenate([known.step, new.step]),
+                    np.concatenate([known.seconds, new.seconds]),
+                    np.concatenate([known.loss, new.loss]),
+                )
+            return self._steps or new
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def steps_so_far(run_id: str) -> StepsSoFar:
+    """Return the losses of a run's steps, for whoever looks at it."""
+    return StepsSoFar()
 
 
 class Pictures(NamedTuple):

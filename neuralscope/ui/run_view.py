@@ -6,6 +6,7 @@ the rest of the page is left alone, and training, in its own process, is not slo
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,9 @@ from neuralscope.ui.config_form import RATE_STEPS
 from neuralscope.ui.scrubber import REDRAW_EVERY
 
 FIRST_LOOK_EVERY = 0.2
-"""Seconds between two looks at a run that has just begun: its first point is waited for."""
+FIRST_LOOKS_FOR = 5.0
+"""Seconds between two looks at a run that was just asked for, and for how long: its first point is
+waited for."""
 
 MOST_BINS = 250
 METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
@@ -60,7 +63,8 @@ def show(run: Run) -> None:
 
 def _pace(run: Run) -> float | None:
     """Return the seconds until the next look: here a live run goes on moving in any case."""
-    if run.status == RUNNING and not run.step:
+    is_young = run.is_active and not run.step and time.time() - run.created < FIRST_LOOKS_FOR
+    if is_young:
         return FIRST_LOOK_EVERY
     return REDRAW_EVERY if run.is_active else scrubber.pace(run)
 
@@ -267,7 +271,7 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
         st.caption("The first point comes as soon as the data is loaded.")
         return
 
-    steps = store.steps(run.run_id)
+    steps = resources.steps_so_far(run.run_id).read(run.run_id)
     marks = [
         (_along(x_axis, event.step, event.seconds, run.steps_per_epoch), event.text)
         for event in store.events(run.run_id)

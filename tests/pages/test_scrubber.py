@@ -300,6 +300,20 @@ def test_another_run_can_be_chosen(look: Open, runs: Runs, run: Run) -> None:
     assert page.app.text[-1].value == f"other: {other.run_id} epoch 2"
 
 
+def test_the_losses_of_a_live_run_are_read_on_from_where_the_last_look_ended(
+    runs: Runs, store: Store
+) -> None:
+    from neuralscope.ui import resources
+
+    run = runs.running(learned=1)
+    so_far = resources.StepsSoFar()
+    for epochs in (1, 2, 3):
+        if epochs > 1:
+            run.learn(epochs)
+        for known, stored in zip(so_far.read(run.run_id), store.steps(run.run_id), strict=True):
+            np.testing.assert_array_equal(known, stored)
+
+
 # What a moment holds -----------------------------------------------------------------------------
 
 

@@ -233,6 +233,11 @@ def test_steps_come_back_from_many_blocks_to_the_bit(store: Store, config: RunCo
     np.testing.assert_array_equal(steps.loss, losses)
     assert (np.diff(steps.seconds) >= 0).all()
     assert steps.seconds[[0, -1]].tolist() == [0.0, 49.99]
+    later = store.steps(run_id, after=100)  # whoever knows the first hundred reads the rest
+    np.testing.assert_array_equal(later.step, steps.step[100:])
+    np.testing.assert_array_equal(later.loss, steps.loss[100:])
+    np.testing.assert_array_equal(later.seconds, steps.seconds[100:])
+    assert len(store.steps(run_id, after=5_000).step) == 0
 
 
 def test_progress_and_the_best_epoch_are_kept(store: Store, config: RunConfig) -> None:
