@@ -8,7 +8,7 @@ VENV_PYTHON   := $(VENV)/bin/python
 # A stamp is written last, so a broken-off installation starts again.
 INSTALLED     := $(VENV)/installed
 DEV_INSTALLED := $(VENV)/dev-installed
-ON_ALL_CORES  := -n auto --dist worksteal
+ON_ALL_CORES  := -n auto --dist loadgroup
 PIP_INSTALL   := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help

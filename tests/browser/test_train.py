@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from neuralscope.runs import FINISHED, PAUSED, STOPPED, RunConfig
+from neuralscope.runs import FINISHED, STOPPED, RunConfig
 from neuralscope.runs.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -169,15 +169,17 @@ def test_a_reload_and_a_second_tab_find_the_same_live_run(
 ) -> None:
     tab = open_tab(server.link(**LONG))
     run_id = tab.start()
-    tab.page.reload()
-    assert tab.live_run() == run_id
     tab.button("Pause").click()
+    expect(tab.badge("Paused")).to_be_visible()
+    tab.page.reload()
+    expect(tab.mark("paused")).to_be_visible()
+    assert tab.query()["run"] == run_id
     second = open_tab(server.link())
     expect(second.badge("Paused")).to_be_visible()
-    expect(second.mark("paused")).to_be_visible()
     assert second.query()["run"] == run_id
-    assert [run.status for run in server.store.active_runs()] == [PAUSED]
-    second.button("Stop").click()
+    second.button("Resume").click()
+    expect(tab.badge("Running")).to_be_visible()
+    tab.button("Stop").click()
     for each in (second, tab):
         expect(each.badge("Stopped")).to_be_visible()
 
