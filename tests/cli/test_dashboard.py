@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # Stands in for Streamlit: tells how it was started, answers one caller, and ends.
 SERVER = """
 import json, os, socket, sys
+
+# They take the first port that is free: two at a time would want the same one.
+pytestmark = pytest.mark.xdist_group("dashboard")
 seen = {"arguments": sys.argv[1:], "cwd": os.getcwd(), "store": os.environ["NEURALSCOPE_STORE"]}
 open(sys.argv[1], "w").write(json.dumps(seen))
 with socket.create_server((sys.argv[2], int(sys.argv[3]))) as server:
