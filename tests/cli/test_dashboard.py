@@ -17,6 +17,9 @@ import pytest
 
 from neuralscope.cli import dashboard
 
+# They take the first port that is free: two at a time would want the same one.
+pytestmark = pytest.mark.xdist_group("dashboard")
+
 Cli = Callable[..., Any]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,9 +27,6 @@ ROOT = Path(__file__).resolve().parents[2]
 # Stands in for Streamlit: tells how it was started, answers one caller, and ends.
 SERVER = """
 import json, os, socket, sys
-
-# They take the first port that is free: two at a time would want the same one.
-pytestmark = pytest.mark.xdist_group("dashboard")
 seen = {"arguments": sys.argv[1:], "cwd": os.getcwd(), "store": os.environ["NEURALSCOPE_STORE"]}
 open(sys.argv[1], "w").write(json.dumps(seen))
 with socket.create_server((sys.argv[2], int(sys.argv[3]))) as server:
