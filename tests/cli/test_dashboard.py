@@ -219,10 +219,14 @@ def test_it_needs_streamlit(cli: Cli, checkout: Path, monkeypatch: pytest.Monkey
 def test_it_serves_until_it_is_ended_and_ends_quietly(checkout: Path, name: str) -> None:
     program = (
         "import pathlib, sys; from neuralscope.cli import dashboard, main; "
-        "dashboard.CHECKOUT = pathlib.Path(sys.argv[1]); sys.exit(main(['dashboard']))"
+        "dashboard.CHECKOUT = pathlib.Path(sys.argv[1]); "
+        "sys.exit(main(['dashboard', '--port', sys.argv[2]]))"
     )
+    with socket.socket() as probe:  # not the usual one, which something else may take
+        probe.bind(("127.0.0.1", 0))
+        free_port = str(probe.getsockname()[1])
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(checkout)],
+        [sys.executable, "-c", program, str(checkout), free_port],
         env={**os.environ, "PYTHONPATH": str(ROOT), "CI": "true"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
