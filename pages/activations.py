@@ -14,7 +14,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from neuralscope import analysis, charts
-from neuralscope.ui import frame, layer_by_layer, scrubber, words
+from neuralscope.ui import address, frame, layer_by_layer, scrubber, words
 from neuralscope.ui.layer_outputs import (
     FITTED_ON,
     INPUT,
@@ -116,16 +116,6 @@ def listing(items: list[str]) -> str:
     return f"{', '.join(head)} or {last}" if head else last
 
 
-def write_address(**shown: object) -> None:
-    """Make the address say what is shown; what is None is left out of it."""
-    for name, value in shown.items():
-        if value is None:
-            if name in st.query_params:
-                del st.query_params[name]
-        elif st.query_params.get(name) != str(value):
-            st.query_params[name] = str(value)
-
-
 def layer_names(now: Moment, *, with_input: bool) -> dict[str, str]:
     names = {INPUT: "Input pixels"} if with_input else {}
     for number, activation in enumerate(now.network.activation, 1):
@@ -153,11 +143,6 @@ def open_digit(chart: str) -> None:
         decide("view", "digit")
 
 
-def in_words(title: str, figure: charts.Figure, now: Moment) -> str:
-    """Return a chart's text; while it moves one that stays, so that the browser keeps the chart."""
-    return f"{title}, live" if now.is_moving else figure.text
-
-
 # Units -------------------------------------------------------------------------------------------
 
 
@@ -180,7 +165,7 @@ def draw_units(now: Moment, split: str, layer: str) -> None:
         spec=figure.spec,
         key="unit_map",
         on_select=open_unit,
-        alt=in_words("Mean activation of every unit on every digit", figure, now),
+        alt=now.alt(figure, "Mean activation of every unit on every digit"),
         width="stretch",
     )
     cut = ""
@@ -280,7 +265,7 @@ def draw_unit(now: Moment, split: str, layer: str, unit: int, profile: Profile) 
             st.vega_lite_chart(
                 spec=figure.spec,
                 key="unit_profile",
-                alt=in_words("Mean activation on each digit", figure, now),
+                alt=now.alt(figure, "Mean activation on each digit"),
                 width="stretch",
             )
             st.caption("Its mean activation on each digit.")
@@ -305,7 +290,7 @@ def draw_unit(now: Moment, split: str, layer: str, unit: int, profile: Profile) 
             spec=figure.spec,
             key=key,
             on_select=lambda key=key: open_digit(key),
-            alt=in_words(title, figure, now),
+            alt=now.alt(figure, title),
             width="content",
         )
     st.caption(
@@ -358,7 +343,7 @@ def draw_ablation(now: Moment, split: str, layer: str, place: int) -> None:
     st.vega_lite_chart(
         spec=figure.spec,
         key="unit_ablation",
-        alt=in_words("Accuracy on each digit without the unit", figure, now),
+        alt=now.alt(figure, "Accuracy on each digit without the unit"),
         width="stretch",
     )
     st.caption(
@@ -442,7 +427,7 @@ def draw_map(now: Moment, split: str, layer: str) -> None:
         spec=figure.spec,
         key="digit_map",
         on_select=lambda: choose("dot", clicked("digit_map", "dot", "index")),
-        alt=in_words("The digits as dots on a map", figure, now),
+        alt=now.alt(figure, "The digits as dots on a map"),
         width="stretch",
     )
     of = f"{len(labels):,} {split} digits"
@@ -502,7 +487,7 @@ def draw(now: Moment) -> None:
         draw_digit(now, split)
     else:
         draw_map(now, split, layer)
-    write_address(
+    address.say(
         view=None if view == "units" else view,
         split=None if split == "test" else split,
         layer=None if view == "digit" else layer,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from neuralscope import analysis, charts
 from neuralscope.errors import NeuralScopeError
-from neuralscope.ui import frame, scrubber, words
+from neuralscope.ui import address, digits_shown, frame, scrubber, words
 from neuralscope.ui.moment import SPLITS, Key, Moment
 
 SHOW = {"count": "Counts", "share": "Share of each digit", "errors": "Errors only"}
@@ -23,7 +21,6 @@ ROWS = 3
 WIDE, NARROW = 512, 436  # pixels of two columns on a laptop; on a telephone they wrap
 METRIC_WIDTH = 180
 THRESHOLDS = [*(percent / 100 for percent in range(100)), 0.995, 0.999, 0.9995, 0.9999]
-MISTAKES = Path(__file__).with_name("mistakes.py")
 
 
 class Report(NamedTuple):
@@ -86,10 +83,7 @@ def choose() -> tuple[str, str]:
             format_func=SHOW.__getitem__,
         )
     for name, value, usual in (("of", split, next(iter(SPLITS))), ("show", show, next(iter(SHOW)))):
-        if value == usual:
-            st.query_params.pop(name, None)
-        elif st.query_params.get(name) != value:
-            st.query_params[name] = value
+        address.say(**{name: None if value == usual else value})
     for problem in filter(None, (of_problem, show_problem)):
         st.warning(problem, icon=":material/search_off:")
     return split, show
@@ -137,7 +131,7 @@ def matrix(now: Moment, found: Report, split: str, show: str) -> None:
         st.vega_lite_chart(
             spec=figure.spec,
             key="matrix",
-            alt=alt(now, figure, "Confusion matrix"),
+            alt=now.alt(figure, "Confusion matrix"),
             width="content",
             on_select=open_selected,
         )
@@ -226,22 +220,11 @@ def gallery(
         page = st.pagination(n_pages, key=f"{key}_page_of_{n_pages}")
     shown = index[(page - 1) * fit : page * fit]
     names = now.data.class_names
-    figure = charts.gallery(
-        now.pixels(split)[shown],
-        index=shown,
-        true=said.true[shown],
-        predicted=said.predicted[shown],
-        confidence=said.confidence[shown],
-        image_shape=now.data.image_shape,
-        class_names=names,
-        pixel_max=now.data.pixel_max,
-        columns=columns,
-        size=80,  # eight of them fit beside the menu on a laptop
-    )
+    figure = digits_shown.figure(now, split, shown, said, columns=columns)
     event = st.vega_lite_chart(
         spec=figure.spec,
         key=f"{key}_digits",
-        alt=alt(now, figure, "Digits"),
+        alt=now.alt(figure, "Digits"),
         width="content",
         on_select="rerun",
     )
@@ -256,21 +239,13 @@ def gallery(
             f"Digit {chosen:,}, a **{true}**, answered **{taken}** with {sure} confidence.",
             width="content",
         )
-        try:
-            st.page_link(
-                MISTAKES,
-                label="Why?",
-                icon=":material/psychology_alt:",
-                query_params={"digit": str(chosen), "of": split},
-            )
-        except StreamlitAPIException:  # this page runs alone and knows no other
-            st.caption("Why? Look it up on the page Mistakes.")
-
-
-def alt(now: Moment, figure: charts.Figure, what: str) -> str:
-    """Say what a chart shows; while it is watched only what it is, since new words redraw it."""
-    watched = now.is_moving
-    return f"{what}, live" if watched else figure.text
+        frame.link(
+            "Mistakes",
+            "Why?",
+            icon=":material/psychology_alt:",
+            otherwise="Why? Look it up on the page Mistakes.",
+            query={"digit": str(chosen), "of": split},
+        )
 
 
 # Each digit --------------------------------------------------------------------------------------
@@ -289,7 +264,7 @@ def each_digit(now: Moment, found: Report) -> None:
         st.vega_lite_chart(
             spec=figure.spec,
             key="scores",
-            alt=alt(now, figure, "Precision and recall of each digit"),
+            alt=now.alt(figure, "Precision and recall of each digit"),
             width="stretch",
         )
     st.caption(
@@ -347,7 +322,7 @@ def comparison(now: Moment, found: Report, split: str) -> None:
         st.vega_lite_chart(
             spec=figure.spec,
             key="change",
-            alt=alt(now, figure, "Change of the confusion matrix"),
+            alt=now.alt(figure, "Change of the confusion matrix"),
             width="content",
         )
         st.caption(
@@ -423,13 +398,13 @@ def calibration(now: Moment, found: analysis.Reliability) -> None:
     st.vega_lite_chart(
         spec=diagram.spec,
         key="reliability",
-        alt=alt(now, diagram, "Share of right answers by confidence"),
+        alt=now.alt(diagram, "Share of right answers by confidence"),
         width="stretch",
     )
     st.vega_lite_chart(
         spec=histogram.spec,
         key="confidences",
-        alt=alt(now, histogram, "How many answers of each confidence"),
+        alt=now.alt(histogram, "How many answers of each confidence"),
         width="stretch",
     )
     st.caption(
@@ -465,7 +440,7 @@ def refusing(now: Moment, found: Report) -> None:
     st.vega_lite_chart(
         spec=figure.spec,
         key="refusals",
-        alt=alt(now, figure, "Errors against refusals"),
+        alt=now.alt(figure, "Errors against refusals"),
         width="stretch",
     )
     st.caption(

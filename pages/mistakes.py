@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from neuralscope import charts
 from neuralscope.analysis import (
     Judgement,
     choose_examples,
@@ -14,10 +13,10 @@ from neuralscope.analysis import (
     suspicious_labels,
 )
 from neuralscope.errors import WeightsError
-from neuralscope.ui import explanation, frame, scrubber
+from neuralscope.ui import digits_shown, explanation, frame, scrubber
 from neuralscope.ui.moment import SPLITS, Moment
 
-COLUMNS, SIZE = 8, 80  # they fit beside the menu on a laptop
+COLUMNS = 8
 PER_PAGE = 24
 ANY = -1
 WRONG = "wrong"
@@ -94,22 +93,11 @@ def browse(now: Moment) -> None:
     st.markdown(f"{which}; of the {n:,} {split} digits {n_wrong:,} are wrong now.")
     if not len(shown):
         return
-    figure = charts.gallery(
-        now.pixels(split)[shown],
-        index=shown,
-        true=judged.true[shown],
-        predicted=judged.predicted[shown],
-        confidence=judged.confidence[shown],
-        image_shape=now.data.image_shape,
-        class_names=now.data.class_names,
-        pixel_max=now.data.pixel_max,
-        columns=COLUMNS,
-        size=SIZE,
-    )
+    figure = digits_shown.figure(now, split, shown, judged, columns=COLUMNS)
     st.vega_lite_chart(
         spec=figure.spec,
         key="mistakes_gallery",
-        alt=f"{split.capitalize()} digits read wrongly, live" if now.is_moving else figure.text,
+        alt=now.alt(figure, f"{split.capitalize()} digits read wrongly"),
         width="content",
         on_select=open_clicked,
         selection_mode="picture",

@@ -39,14 +39,12 @@ def worst_mistakes(probabilities: npt.ArrayLike, true: npt.ArrayLike, most: int)
     >>> worst_mistakes([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], [1, 1, 1], most=1).index
     array([0])
     """
-    answers = np.asarray(probabilities)
-    labels = np.asarray(true, np.int64)
-    predicted = answers.argmax(axis=1)
-    wrong = np.flatnonzero(predicted != labels)
-    confidence = answers[wrong, predicted[wrong]].astype(np.float64)
-    surest = np.argsort(-confidence, kind="stable")[:most]
-    index = wrong[surest]
-    return Mistakes(index, labels[index], predicted[index], confidence[surest], len(wrong))
+    judged = judge(probabilities, true)
+    wrong = np.flatnonzero(judged.is_wrong)
+    index = choose_examples(judged, wrong, order="confidence")[:most]
+    return Mistakes(
+        index, judged.true[index], judged.predicted[index], judged.confidence[index], len(wrong)
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,8 @@ is part of what the browser compares.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -79,3 +80,29 @@ def template(chart: alt.TopLevelMixin, **top_level: Any) -> Mapping[str, Any]:
 def table(name: str) -> alt.NamedData:
     """The table of that name, for a layer to draw from."""
     return alt.NamedData(name=name)
+
+
+def at_pixels(name: str) -> alt.Chart:
+    """The rows of a table where their columns `x` and `y` say, in pixels: no scale, no axis."""
+    return alt.Chart(table(name)).encode(
+        x=alt.X("x:Q", scale=None, axis=None), y=alt.Y("y:Q", scale=None, axis=None)
+    )
+
+
+def class_rows(names: Sequence[str]) -> alt.Y:
+    """The rows of a bar chart with one bar for each class, from a column `class`."""
+    return alt.Y(
+        "class:O",
+        title=None,
+        scale=alt.Scale(domain=list(range(len(names))), paddingInner=0.25, paddingOuter=0.1),
+        axis=alt.Axis(
+            # The names as a literal of the expression language: JSON is one.
+            labelExpr=f"{json.dumps(list(names))}[datum.value]",
+            labelFontSize=13,
+            labelLimit=90,
+            labelPadding=6,
+            ticks=False,
+            domain=False,
+            labelOverlap=False,
+        ),
+    )

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from neuralscope.charts.colors import NEUTRAL, RIGHT, WRONG
-from neuralscope.charts.figure import FADED_INK, INK, Figure, table, template
+from neuralscope.charts.figure import FADED_INK, INK, Figure, at_pixels, template
 from neuralscope.charts.images import digit_tiles
 from neuralscope.charts.probabilities import percent
 
@@ -128,10 +128,7 @@ def describe_gallery(
 @functools.lru_cache(maxsize=32)
 def _template(columns: int, rows: int, size: int) -> Mapping[str, Any]:
     picture = alt.selection_point(name="picture", fields=["index"], on="click")
-    # Positions are pixels: no scale, no axis.
-    base = alt.Chart(table("pictures")).encode(
-        x=alt.X("x:Q", scale=None, axis=None),
-        y=alt.Y("y:Q", scale=None, axis=None),
+    base = at_pixels("pictures").encode(
         tooltip=[
             alt.Tooltip("index:Q", title="Number", format="d"),
             alt.Tooltip("true:N", title="True"),

@@ -9,7 +9,6 @@ such as the answer of another network, is drawn hollow under the first.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -19,7 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from neuralscope.charts.colors import DIGITS, NEUTRAL, RIGHT, WRONG
-from neuralscope.charts.figure import FADED_INK, INK, Figure, table, template
+from neuralscope.charts.figure import FADED_INK, INK, Figure, class_rows, table, template
 
 BAR: Final = 20  # pixels from one bar to the next
 # The height is that of the bars alone: the axis comes on top of it instead of out of it.
@@ -151,21 +150,7 @@ def _template(words: tuple[str, ...], sets: tuple[str, ...]) -> Mapping[str, Any
     k = len(words)
     two = len(sets) == 2
     base = alt.Chart(table("bars")).encode(
-        y=alt.Y(
-            "class:O",
-            title=None,
-            scale=alt.Scale(domain=list(range(k)), paddingInner=0.25, paddingOuter=0.1),
-            axis=alt.Axis(
-                # The names as a literal of the expression language: JSON is one.
-                labelExpr=f"{json.dumps(words)}[datum.value]",
-                labelFontSize=13,
-                labelLimit=90,
-                labelPadding=6,
-                ticks=False,
-                domain=False,
-                labelOverlap=False,
-            ),
-        ),
+        y=class_rows(words),
         tooltip=[
             alt.Tooltip("name:N", title="Answer"),
             alt.Tooltip("percent:N", title="Probability"),

@@ -19,7 +19,16 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from neuralscope.charts.colors import DIGITS, DIVERGING, NEUTRAL, SEQUENTIAL, contrast, rgb
-from neuralscope.charts.figure import BACKGROUND, FADED_INK, INK, Figure, table, template
+from neuralscope.charts.figure import (
+    BACKGROUND,
+    FADED_INK,
+    INK,
+    Figure,
+    at_pixels,
+    class_rows,
+    table,
+    template,
+)
 from neuralscope.charts.images import digit_tiles
 
 GRID_WIDTH: Final = 320  # pixels; fits a telephone
@@ -318,13 +327,11 @@ def _grid_template(units: int) -> Mapping[str, Any]:
     columns, cell = _grid(units)
     rows = -(-units // columns)
     squares = (
-        alt.Chart(table("units"))
+        at_pixels("units")
         .mark_rect(
             width=cell - 1, height=cell - 1, xOffset=cell / 2, yOffset=cell / 2, cornerRadius=1
         )
         .encode(
-            x=alt.X("x:Q", scale=None, axis=None),
-            y=alt.Y("y:Q", scale=None, axis=None),
             fill=alt.Fill("fill:N", scale=None, legend=None),
             fillOpacity=alt.FillOpacity("shade:Q", scale=None, legend=None),
             tooltip=[
@@ -457,9 +464,7 @@ def _heat_map_template(units: int, names: tuple[str, ...], noun: str) -> Mapping
 @functools.lru_cache(maxsize=32)
 def _strip_template(columns: int, rows: int, size: int) -> Mapping[str, Any]:
     picture = alt.selection_point(name="picture", fields=["index"], on="click")
-    base = alt.Chart(table("pictures")).encode(
-        x=alt.X("x:Q", scale=None, axis=None),
-        y=alt.Y("y:Q", scale=None, axis=None),
+    base = at_pixels("pictures").encode(
         tooltip=[
             alt.Tooltip("index:Q", title="Number", format="d"),
             alt.Tooltip("name:N", title="True"),
@@ -493,21 +498,7 @@ def _bars_template(
 ) -> Mapping[str, Any]:
     k = len(names)
     base = alt.Chart(table("bars")).encode(
-        y=alt.Y(
-            "class:O",
-            title=None,
-            scale=alt.Scale(domain=list(range(k)), paddingInner=0.25, paddingOuter=0.1),
-            axis=alt.Axis(
-                # The names as a literal of the expression language: JSON is one.
-                labelExpr=f"{json.dumps(names)}[datum.value]",
-                labelFontSize=13,
-                labelLimit=90,
-                labelPadding=6,
-                ticks=False,
-                domain=False,
-                labelOverlap=False,
-            ),
-        ),
+        y=class_rows(names),
         tooltip=[
             alt.Tooltip("name:N", title=noun.capitalize()),
             alt.Tooltip("value:Q", title=title, format=number_format),

@@ -34,8 +34,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    import numpy as np
-
+    from neuralscope.analysis import confusion_counts
     from neuralscope.engine import Network, score
     from neuralscope.runs import examples
 
@@ -44,9 +43,7 @@ def _run(options: argparse.Namespace) -> int:
     dataset = load(name, StatusLine(sys.stderr))
     part = examples(dataset, options.split)
     (loss, accuracy), probabilities = score(network, part)
-    n_classes = dataset.n_classes
-    cells = part.labels * n_classes + probabilities.argmax(axis=1)
-    confusion = np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
+    confusion = confusion_counts(part.labels, probabilities.argmax(axis=1), dataset.n_classes)
     result = {
         "weights": options.weights,
         "dataset": name,

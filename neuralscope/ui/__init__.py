@@ -10,6 +10,7 @@ moment          the network as it was at one snapshot of a run, and how it reads
 scrubber        which moment is shown, by hand or as a film
 preview         what a configuration will be and cost, before it is started
 run_view        a run as it stands, live while it is active
+digits_shown    a gallery of digits with the answers to them
 explanation     why one digit is read as it is
 layer_outputs   what the layers of a network do at a moment
 layer_by_layer  one digit on its way through a network

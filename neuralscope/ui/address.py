@@ -47,13 +47,16 @@ def read_epoch() -> tuple[int | None, str]:
 
 def write_moment(run_id: str, epoch: str | None) -> None:
     """Make the address name a run and a moment of it, None for the latest; leave the rest."""
-    wanted = {"run": run_id, "epoch": epoch}
-    for name, value in wanted.items():
+    say(run=run_id, epoch=epoch)
+
+
+def say(**shown: object) -> None:
+    """Make the address say what is shown; leave out of it what is None, and leave the rest."""
+    for name, value in shown.items():
         if value is None:
-            if name in st.query_params:
-                del st.query_params[name]
-        elif st.query_params.get(name) != value:
-            st.query_params[name] = value
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != str(value):
+            st.query_params[name] = str(value)
 
 
 def write(config: RunConfig | None, run_id: str | None) -> None:

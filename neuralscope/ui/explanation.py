@@ -326,7 +326,7 @@ def _answer(
         st.vega_lite_chart(
             spec=figure.spec,
             key="why_probabilities",
-            alt="Its probabilities, live" if now.is_moving else figure.text,
+            alt=now.alt(figure, "Its probabilities"),
             width="stretch",
         )
 
@@ -367,7 +367,7 @@ def _draw_strip(now: Moment, split: str, index: int, answers: list[int | None]) 
     st.vega_lite_chart(
         spec=figure.spec,
         key="why_strip",
-        alt="The answer at every moment kept, live" if now.is_moving else figure.text,
+        alt=now.alt(figure, "The answer at every moment kept"),
         width="stretch",
     )
     trained = [(info, answer == true) for info, answer in known if info.step]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,19 +34,35 @@ def navigation() -> None:
 def _pages() -> dict[str, StreamlitPage]:
     # Without icons: Streamlit would fetch one from the internet to show it in the tab.
     return {
-        title: st.Page(
-            _PAGES_FOLDER / f"{title.lower()}.py", title=title, default=title == PAGES[0]
-        )
-        for title in PAGES
+        title: st.Page(_script(title), title=title, default=title == PAGES[0]) for title in PAGES
     }
 
 
-def link(title: str, text: str) -> None:
-    """Draw a link to another page that keeps the session."""
+def link(
+    title: str,
+    text: str,
+    *,
+    icon: str | None = None,
+    otherwise: str = "",
+    query: Mapping[str, str] | None = None,
+) -> None:
+    """Draw a link to another page that keeps the session.
+
+    Args:
+        title: One of `PAGES`.
+        text: The link's text.
+        icon: Before it.
+        otherwise: Said instead where this page runs alone and knows no other.
+        query: What the other page's address says.
+    """
     try:
-        st.page_link(_PAGES_FOLDER / f"{title.lower()}.py", label=text)
-    except StreamlitAPIException:  # this page runs alone and knows no other
-        st.caption(f"{text}: on the page {title}.")
+        st.page_link(_script(title), label=text, icon=icon, query_params=query)
+    except StreamlitAPIException:
+        st.caption(otherwise or f"{text}: on the page {title}.")
+
+
+def _script(title: str) -> Path:
+    return _PAGES_FOLDER / f"{title.lower()}.py"
 
 
 @contextmanager

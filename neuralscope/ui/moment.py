@@ -6,6 +6,7 @@ and only when it is on the screen. The few that are large are kept for the few l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from neuralscope import charts
 from neuralscope.data import Dataset, scaled
 from neuralscope.engine import Network
 from neuralscope.runs import (
@@ -57,11 +59,16 @@ class Moment:
 
     @property
     def is_moving(self) -> bool:
-        """Whether the page is drawn again by itself, by a live run or a film.
-
-        The text alternative of a chart is then one that stays, so that the browser keeps the chart.
-        """
+        """Whether the page is drawn again by itself, by a live run or a film."""
         return self.is_live or bool(st.session_state.get("film"))
+
+    def alt(self, figure: charts.Figure, what: str) -> str:
+        """Return a chart's text alternative.
+
+        While it moves it only says what the chart shows: other words with each redraw would have
+        the browser draw the chart anew instead of moving it.
+        """
+        return f"{what}, live" if self.is_moving else figure.text
 
     @property
     def label(self) -> str:
@@ -111,17 +118,23 @@ class Moment:
         return _history(self.key[0], self.run.run_id, self.snapshots)
 
 
-def at(run: Run, info: SnapshotInfo) -> Moment:
+def at(run: Run, info: SnapshotInfo, snapshots: Sequence[SnapshotInfo] | None = None) -> Moment:
     """Return the moment of a run at one of its snapshots.
+
+    Args:
+        run: The run.
+        info: The snapshot.
+        snapshots: All of the run's, where they have been listed already.
 
     Raises:
         DataError: Its data set is not here.
         StoreError: The run is gone.
     """
-    snapshots = tuple(list_snapshots(resources.store(), run.run_id))
+    if snapshots is None:
+        snapshots = list_snapshots(resources.store(), run.run_id)
     newest = max(snapshots, key=lambda each: each.step, default=info)
     is_live = run.is_active and info.step >= newest.step
-    return Moment(run, info, snapshots, resources.dataset(run.config.dataset), is_live)
+    return Moment(run, info, tuple(snapshots), resources.dataset(run.config.dataset), is_live)
 
 
 def when(run: Run, info: SnapshotInfo) -> str:

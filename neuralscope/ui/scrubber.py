@@ -77,7 +77,7 @@ def _look(run_id: str, every: float | None, draw: Draw) -> None:
     if pace(run) != every:
         st.rerun()  # a film or a run has begun or ended: another pace, another fragment
     try:
-        draw(at(run, info))
+        draw(at(run, info, snapshots))
     except (WeightsError, DataError) as error:
         if run.is_active and every is not None:
             return  # replaced while it was read: the next look will find a newer one
@@ -276,7 +276,8 @@ def choose_other(now: Moment, key: str, label: str) -> Moment | None:
         if chosen is None:
             return None
         run = runs[chosen]
-        stops = _stops(run, list_snapshots(resources.store(), chosen))
+        snapshots = list_snapshots(resources.store(), chosen)
+        stops = _stops(run, snapshots)
         if run.run_id == now.run.run_id:
             stops = {stop: info for stop, info in stops.items() if info != now.info}
         if not stops:
@@ -292,4 +293,4 @@ def choose_other(now: Moment, key: str, label: str) -> Moment | None:
         )
     if stop is None:
         return None
-    return at(run, stops[stop])
+    return at(run, stops[stop], snapshots)
