@@ -24,6 +24,7 @@ PAGES = ("Train", "Confusion", "Mistakes", "Activations", "Draw")
 """Titles in the order of the menu; the first is the start page. Scripts are named after them."""
 
 _PAGES_FOLDER = Path(__file__).parents[2] / "pages"
+_ICON = Path(__file__).with_name("icon.svg")  # an emoji would cost 0.2 s: a list of all is read
 
 
 def navigation() -> None:
@@ -76,7 +77,7 @@ def page(title: str, subtitle: str) -> Iterator[None]:
         # `dashboard.py` and with a menu made of the folder's files: do what `dashboard.py` does.
         navigation()
         st.stop()
-    st.set_page_config(page_title=f"{title} · NeuralScope", page_icon="🔬", layout="wide")
+    st.set_page_config(page_title=f"{title} · NeuralScope", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
     st.title(title, anchor=False)
     st.caption(subtitle)
