@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neuralscope.data import Dataset, load_dataset
-    from neuralscope.engine import Diverged, EpochEnd, Network, StepEnd
+    from neuralscope.engine import Diverged, EpochEnd, Network, Restored, StepEnd
     from neuralscope.errors import NeuralScopeError
     from neuralscope.runs import RunConfig, train
     from neuralscope.version import __version__
@@ -28,6 +28,7 @@ _HOMES = {
     "Diverged": "neuralscope.engine",
     "EpochEnd": "neuralscope.engine",
     "Network": "neuralscope.engine",
+    "Restored": "neuralscope.engine",
     "StepEnd": "neuralscope.engine",
     "NeuralScopeError": "neuralscope.errors",
     "RunConfig": "neuralscope.runs",
@@ -41,6 +42,7 @@ __all__ = [
     "EpochEnd",
     "Network",
     "NeuralScopeError",
+    "Restored",
     "RunConfig",
     "StepEnd",
     "__version__",

@@ -5,6 +5,7 @@ calibration     is it right as often as it is sure, and may it stay silent
 confusion       which class was taken for which
 contributions   which units decided between two classes
 counterfactual  the smallest change that turns an answer
+health          is a layer well, and what ails it
 history         what became of each example in the course of training
 mistakes        the examples answered wrongly, the surest first
 neighbors       what looks alike to the network
@@ -41,6 +42,7 @@ from neuralscope.analysis.counterfactual import (
     PixelChange,
     smallest_change,
 )
+from neuralscope.analysis.health import Circumstances, Verdict, judge_layers, tell_health
 from neuralscope.analysis.history import (
     Fates,
     Suspects,
@@ -71,8 +73,6 @@ from neuralscope.analysis.saliency import (
 from neuralscope.analysis.scores import Average, ClassScores, score_classes
 from neuralscope.analysis.units import (
     EXCITING,
-    MOSTLY,
-    NEAR_END,
     Idle,
     extreme_examples,
     idle_units,
@@ -82,6 +82,7 @@ from neuralscope.analysis.units import (
     seen_through,
     unit_means,
 )
+from neuralscope.engine.health import MOSTLY, NEAR_END
 
 __all__ = [
     "EXCITING",
@@ -93,6 +94,7 @@ __all__ = [
     "Answers",
     "Average",
     "Change",
+    "Circumstances",
     "ClassScores",
     "Confusion",
     "Contributions",
@@ -108,6 +110,7 @@ __all__ = [
     "Reliability",
     "Removal",
     "Suspects",
+    "Verdict",
     "ablate",
     "choose_examples",
     "compare_answers",
@@ -118,6 +121,7 @@ __all__ = [
     "features",
     "idle_units",
     "judge",
+    "judge_layers",
     "logit_contributions",
     "logits_from",
     "most_confused",
@@ -138,6 +142,7 @@ __all__ = [
     "seen_through",
     "smallest_change",
     "suspicious_labels",
+    "tell_health",
     "tell_history",
     "unit_means",
     "worst_mistakes",

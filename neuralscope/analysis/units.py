@@ -17,17 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neuralscope.engine import Network
+from neuralscope.engine.health import ENDS, MOSTLY, NEAR_END
 
 Array = npt.NDArray[np.floating]
-
-ENDS: dict[str, tuple[float, float]] = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
-"""The two ends of the activations that have some."""
-
-NEAR_END = 0.01
-"""Part of the range between the ends that counts as being at one of them."""
-
-MOSTLY = 0.95
-"""Part of the examples on which a saturated unit is at an end."""
 
 EXCITING = 16
 """Examples over which `seen_through` takes the mean."""

@@ -17,6 +17,7 @@ same in words. Nothing here knows of runs, networks, data sets or pages.
     explanation.py    why a network answers as it does
     units.py          what the units of a network do
     projection.py     many digits as dots on a map
+    rate_test.py      the loss while the learning rate grows
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ from neuralscope.charts.images import (
 from neuralscope.charts.network import describe_network, network_sketch
 from neuralscope.charts.probabilities import describe_probabilities, percent, probability_bars
 from neuralscope.charts.projection import describe_digit_map, digit_map, thumbnails
+from neuralscope.charts.rate_test import describe_rate_test, rate_test_curve
 from neuralscope.charts.scores import class_scores, describe_scores
 from neuralscope.charts.units import (
     class_bars,
@@ -97,6 +99,7 @@ __all__ = [
     "describe_gallery",
     "describe_network",
     "describe_probabilities",
+    "describe_rate_test",
     "describe_refusal",
     "describe_reliability",
     "describe_removal",
@@ -113,6 +116,7 @@ __all__ = [
     "percent",
     "png",
     "probability_bars",
+    "rate_test_curve",
     "refusal_curve",
     "reliability_diagram",
     "removal_curve",

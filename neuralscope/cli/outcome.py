@@ -38,6 +38,10 @@ def check_writable(output: Path) -> None:
 def result_of(store: Store, run: Run) -> dict[str, Any]:
     """Return what came of a run, for `--json` and for the weights file."""
     measured = store.epochs(run.run_id)
+    validation_accuracy = measured.validation_accuracy[-1] if run.epoch else None
+    is_restored = any(event.kind == "restored" for event in store.events(run.run_id))
+    if is_restored:  # the weights are not those of the last epoch
+        validation_accuracy = run.best_validation_accuracy
     return {
         "run_id": run.run_id,
         "name": run.name,
@@ -47,7 +51,8 @@ def result_of(store: Store, run: Run) -> dict[str, Any]:
         "data_digest": run.data_digest,
         "epochs": run.epoch,
         "steps": run.step,
-        "validation_accuracy": measured.validation_accuracy[-1] if run.epoch else None,
+        "validation_accuracy": validation_accuracy,
+        "restored_epoch": run.best_epoch if is_restored else None,
         "best_epoch": run.best_epoch,
         "best_validation_accuracy": run.best_validation_accuracy,
         "test_accuracy": run.test_accuracy,
@@ -118,6 +123,8 @@ def _so_far(run: Run) -> str:
 def _print_summary(run: Run, result: dict[str, Any], written: str | None) -> None:
     pace = f" ({run.samples_per_second:,.0f} examples/s)" if run.samples_per_second else ""
     print(f"{run.status.capitalize()} after {_so_far(run)} in {duration(run.seconds)}{pace}.")
+    if run.message:
+        print(run.message)
     if run.epoch:
         best = f"best {percent(run.best_validation_accuracy)} after epoch {run.best_epoch}"
         print(f"validation accuracy  {percent(result['validation_accuracy'])} ({best})")

@@ -6,7 +6,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neuralscope.cli.lookup import existing_store, find_run, store_with
 from neuralscope.cli.parser import Command, add_commands, add_json, add_store
@@ -16,7 +16,7 @@ from neuralscope.cli.words import age, date, duration, number, one_line, percent
 from neuralscope.errors import StoreError
 
 if TYPE_CHECKING:
-    from neuralscope.runs import Run
+    from neuralscope.runs import EpochHealth, Run
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +73,7 @@ def _show(options: argparse.Namespace) -> int:
         run = find_run(store, options.run_id)
         epochs, events = store.epochs(run.run_id), store.events(run.run_id)
         snapshots = list_snapshots(store, run.run_id)
+        health = store.health(run.run_id, last=1)
         folder = store.folder(run.run_id)
     table = [dict(zip(epochs._fields, row, strict=True)) for row in zip(*epochs, strict=True)]
     if options.json:
@@ -81,6 +82,7 @@ def _show(options: argparse.Namespace) -> int:
                 **plain(run),
                 "events": [event._asdict() for event in events],
                 "epochs": table,
+                "health": _health_as_plain(health[-1]) if health else None,
                 "snapshots": snapshots,
                 "folder": str(folder),
             }
@@ -108,6 +110,10 @@ def _show(options: argparse.Namespace) -> int:
         head = ("epoch", "loss", "val. loss", "accuracy", "val. accuracy", "after")
         print_table([head, *rows_of_text], right=range(6))
     return DONE
+
+
+def _health_as_plain(health: EpochHealth) -> dict[str, Any]:
+    return {"epoch": health.epoch, "layers": [layer._asdict() for layer in health.layers]}
 
 
 def _print_run(run: Run) -> None:

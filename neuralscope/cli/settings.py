@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from neuralscope.cli.status_line import say
@@ -11,14 +12,16 @@ if TYPE_CHECKING:
     from neuralscope.runs import RunConfig
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add the flags, in a group of their own."""
+def add_settings(parser: argparse.ArgumentParser, *, leave_out: Collection[str] = ()) -> None:
+    """Add the flags, in a group of their own, but for those of the fields left out."""
     from neuralscope.runs import SETTINGS, RunConfig
     from neuralscope.runs.settings import Choice, ChoicePerLayer, Number, Widths
 
     default = RunConfig()
     group = parser.add_argument_group("settings")
     for field, setting in SETTINGS.items():
+        if field in leave_out:
+            continue
         named = isinstance(setting, Choice | ChoicePerLayer)
         settings: dict[str, Any] = {
             "dest": field,
@@ -40,7 +43,7 @@ def config_from(options: argparse.Namespace) -> RunConfig:
 
     given = {}
     for field, setting in SETTINGS.items():
-        words = getattr(options, field)
+        words = getattr(options, field, None)
         if words is not None:
             text = words if isinstance(words, str) else " ".join(words)
             given[field] = setting.parse(field, text)

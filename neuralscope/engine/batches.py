@@ -5,12 +5,14 @@ a hundredth of the price. Every epoch shuffles the examples (not just the batche
 them once, and keeps the short batch at the end.
 
 Pixels stay `uint8` in memory, a quarter of what they would take as float32; a batch is gathered
-and scaled to [0, 1] when its turn comes.
+and scaled to [0, 1] when its turn comes. Inputs may be floating-point numbers too, of any range.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,26 +38,55 @@ class Batch:
     """The memory into which one batch after another is gathered."""
 
     def __init__(
-        self, n_features: int, batch_size: int, scale: float, dtype: npt.DTypeLike
+        self,
+        n_features: int,
+        batch_size: int,
+        scale: float,
+        dtype: npt.DTypeLike,
+        pixel_type: npt.DTypeLike = np.uint8,
     ) -> None:
         """Make room for `batch_size` examples; pixels will be multiplied by `scale`."""
-        self._pixels: Pixels = np.empty((batch_size, n_features), np.uint8)
         self._x: Array = np.empty((batch_size, n_features), dtype)
+        # Inputs that are of the network's type already are gathered where they are wanted.
+        self._pixels: npt.NDArray[Any] = (
+            self._x
+            if self._x.dtype == np.dtype(pixel_type)
+            else np.empty((batch_size, n_features), pixel_type)
+        )
         self._y = np.empty(batch_size, np.int64)
+        self._weights: Array = np.empty(batch_size, dtype)
         self._scale = self._x.dtype.type(scale)
+        self._is_scaled = scale != 1
 
-    def gather(self, pixels: Pixels, labels: Labels, indices: Indices) -> tuple[Array, Labels]:
+    def gather(
+        self,
+        pixels: Pixels | Array,
+        labels: Labels,
+        indices: Indices,
+        augment: Callable[[Pixels], Pixels] | None = None,
+    ) -> tuple[Array, Labels]:
         """Return the examples of these indices, scaled, and their labels; good for one batch.
 
         Args:
-            pixels: (n, features), uint8.
+            pixels: (n, features), of the `pixel_type`.
             labels: (n,), int64.
             indices: (batch,), each below n.
+            augment: Changes the gathered pixels (batch, features), which it may do in place.
         """
         n = len(indices)
-        rows, x, y = self._pixels[:n], self._x[:n], self._y[:n]
+        x, y = self._x[:n], self._y[:n]
+        rows: npt.NDArray[Any] = x if self._pixels is self._x else self._pixels[:n]
         # 'clip' spares NumPy a safety copy of the output; the indices are ours and in range.
         pixels.take(indices, axis=0, out=rows, mode="clip")
         labels.take(indices, out=y, mode="clip")
-        np.copyto(x, rows)  # faster than to convert and multiply in one call
-        return np.multiply(x, self._scale, out=x), y
+        if augment is not None:
+            rows = augment(rows)
+        if rows is not x:
+            np.copyto(x, rows)  # faster than to convert and multiply in one call
+        if self._is_scaled:
+            np.multiply(x, self._scale, out=x)
+        return x, y
+
+    def gather_weights(self, weights: Array, indices: Indices) -> Array:
+        """Return the weights of the same examples; `weights` (n,) are of the network's type."""
+        return weights.take(indices, out=self._weights[: len(indices)], mode="clip")

@@ -10,12 +10,19 @@ Taken together their gradient is as simple as can be (the two derivatives cancel
 
     delta = dloss/dlogits = (p - onehot(y)) / batch
 
-The mean is taken here and nowhere else: no other file knows the batch size. Softmax does not change
-when the same number is taken from all logits, so the largest is: exp cannot overflow, and
+The mean is taken here and nowhere else: no other file knows the batch size. An example of weight w
+counts w times in both. Softmax does not change when the same number is taken from all logits, so
+the largest is: exp cannot overflow, and
 
     -log p_true = log(sum_j exp(logit_j - max)) - (logit_true - max)
 
 never takes the logarithm of zero.
+
+Label smoothing (Szegedy et al. 2016) asks for less than certainty: the share s of the target goes
+to all classes alike, so that the logits of what is already right need not grow for ever.
+
+    target = (1 - s) onehot(y) + s / classes
+    loss   = mean of -sum_k target_k log p_k        delta = (p - target) / batch
 """
 
 from __future__ import annotations
@@ -75,26 +82,47 @@ class SoftmaxCrossEntropy:
         self._true: Indices = np.empty(batch, np.intp)  # where each true class stands in _flat
         self._column = np.empty((batch, 1), logits.dtype)
         self._true_logit = np.empty(batch, logits.dtype)
+        self._mean_logit = np.empty(batch, logits.dtype)
+        self._n_classes = n_classes
         self._share = logits.dtype.type(1 / batch)
 
-    def __call__(self, y: Labels) -> float:
+    def __call__(self, y: Labels, weights: Array | None = None, smoothing: float = 0.0) -> float:
         """Return the mean loss and overwrite the logits with delta.
 
         Args:
             y: (batch,), the true classes.
+            weights: (batch,), how often each example counts; their mean over all examples should
+                be one, or the learning rate means something else. None for once.
+            smoothing: Share of the target that goes to all classes alike, in [0, 1).
         """
         p, column, true = self.delta, self._column, self._true
         np.maximum.reduce(p, axis=1, keepdims=True, out=column)
         np.subtract(p, column, out=p)
         np.add(self._row_starts, y, out=true)
         self._flat.take(true, out=self._true_logit, mode="clip")
+        if smoothing:
+            self._blend_in_mean(p, smoothing)
         np.exp(p, out=p)
         np.add.reduce(p, axis=1, keepdims=True, out=column)
         np.divide(p, column, out=p)
 
-        self._flat[true] -= 1  # p - onehot(y)
+        self._flat[true] -= 1 - smoothing  # p - target, the part of onehot(y)
+        if smoothing:
+            np.subtract(p, smoothing / self._n_classes, out=p)
         np.multiply(p, self._share, out=p)
+        if weights is not None:
+            np.multiply(p, weights[:, None], out=p)
 
         np.log(column, out=column)
-        np.subtract(column[:, 0], self._true_logit, out=self._true_logit)
-        return float(np.add.reduce(self._true_logit)) * float(self._share)
+        losses = np.subtract(column[:, 0], self._true_logit, out=self._true_logit)
+        if weights is not None:
+            np.multiply(losses, weights, out=losses)
+        return float(np.add.reduce(losses)) * float(self._share)
+
+    def _blend_in_mean(self, shifted: Array, smoothing: float) -> None:
+        """Turn logit_true into sum_k target_k logit_k, where the target is smoothed."""
+        true, mean = self._true_logit, self._mean_logit
+        np.add.reduce(shifted, axis=1, out=mean)
+        np.multiply(mean, smoothing / self._n_classes, out=mean)
+        np.multiply(true, 1 - smoothing, out=true)
+        np.add(true, mean, out=true)

@@ -25,6 +25,7 @@ from neuralscope.engine.arrays import Array, Labels
 from neuralscope.engine.initializers import AUTO, INITIALIZERS
 from neuralscope.engine.layers import Dense
 from neuralscope.engine.loss import softmax
+from neuralscope.engine.regularization import add_penalty_gradient, penalty
 from neuralscope.engine.workspace import Workspace
 
 CHUNK = 1_000
@@ -106,6 +107,10 @@ class Network:
         """Return the output before softmax, (n, classes), for x (n, features) in [0, 1]."""
         return self._run(x)[-1]
 
+    def outputs(self, x: npt.ArrayLike) -> list[Array]:
+        """Return each layer's output, one array (n, units) a layer; the last the logits."""
+        return self._run(x)
+
     def predict_proba(self, x: npt.ArrayLike) -> Array:
         """Return the probability of each class, (n, classes); each row sums to one."""
         return softmax(self.logits(x))
@@ -145,16 +150,26 @@ class Network:
     # Learning ------------------------------------------------------------------------------------
 
     def loss_and_gradient(
-        self, x: npt.ArrayLike, y: npt.ArrayLike, *, l2: float = 0.0
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        label_smoothing: float = 0.0,
+        example_weights: npt.ArrayLike | None = None,
     ) -> tuple[float, Array]:
         """Return the mean cross-entropy and its gradient, as a copy of `gradient`.
 
-        With `l2` both are of: cross-entropy + l2 / 2 * (sum of all squared weights, biases not).
+        With `l2` or `l1` both are of the cross-entropy and the `penalty` together.
 
         Args:
             x: (n, features), scaled to [0, 1].
             y: (n,), the true classes as integers.
-            l2: Strength of the penalty on large weights.
+            l2: Strength of the penalty on squared weights.
+            l1: Strength of the penalty on absolute weights.
+            label_smoothing: Share of the target that goes to all classes alike.
+            example_weights: (n,), how often each example counts; None for once.
         """
         examples = self._checked(x)
         labels = np.asarray(y)
@@ -163,9 +178,18 @@ class Network:
         if len(labels) == 0 or labels.min() < 0 or labels.max() >= self.sizes[-1]:
             raise ValueError(f"y must be classes from 0 to {self.sizes[-1] - 1}, at least one")
         workspace = Workspace(self.sizes, len(examples), self.dtype)
-        loss = self.backpropagate(examples, labels.astype(np.int64), workspace, l2=l2)
-        penalty = sum(float(np.vdot(layer.weight, layer.weight)) for layer in self.layers)
-        return loss + l2 / 2 * penalty, self.gradient.copy()
+        loss = self.backpropagate(
+            examples,
+            labels.astype(np.int64),
+            workspace,
+            l2=l2,
+            l1=l1,
+            label_smoothing=label_smoothing,
+            example_weights=(
+                None if example_weights is None else np.asarray(example_weights, self.dtype)
+            ),
+        )
+        return loss + penalty(self.layers, l1=l1, l2=l2), self.gradient.copy()
 
     def backpropagate(
         self,
@@ -174,8 +198,11 @@ class Network:
         workspace: Workspace,
         *,
         l2: float = 0.0,
+        l1: float = 0.0,
         dropout: float = 0.0,
         rng: np.random.Generator | None = None,
+        label_smoothing: float = 0.0,
+        example_weights: Array | None = None,
     ) -> float:
         """Run one batch forward and backward; write `gradient` and return the mean cross-entropy.
 
@@ -193,8 +220,11 @@ class Network:
             y: (batch,), the true classes.
             workspace: Buffers for this many examples.
             l2: Adds l2 * weight to each weight's gradient.
+            l1: Adds l1 * sign(weight) to each weight's gradient.
             dropout: Probability in [0, 1) of silencing a hidden unit.
             rng: Draws the dropout masks; needed where dropout is not zero.
+            label_smoothing: Share of the target that goes to all classes alike (see `loss`).
+            example_weights: (batch,), how often each example counts; None for once.
         """
         w = workspace
         inputs = [x]
@@ -206,7 +236,7 @@ class Network:
                 a = np.multiply(a, w.mask[i], out=w.dropped[i])
             inputs.append(a)
 
-        loss = w.loss(y)
+        loss = w.loss(y, example_weights, label_smoothing)
 
         for i in reversed(range(len(self.layers))):
             before = w.delta[i - 1] if i else None  # dL/da of the layer before; none before layer 1
@@ -216,13 +246,15 @@ class Network:
                     np.multiply(before, w.mask[i - 1], out=before)
                 self.layers[i - 1].activation.backpropagate(w.a[i - 1], before, w.scratch[i - 1])
 
-        if l2:
-            for layer, penalty in zip(self.layers, w.penalty, strict=True):
-                np.multiply(layer.weight, l2, out=penalty)
-                np.add(layer.weight_grad, penalty, out=layer.weight_grad)
+        if l1 or l2:
+            add_penalty_gradient(self.layers, w.penalty, l1=l1, l2=l2)
         return loss
 
     # Keeping it ----------------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy by what it is made of: copied views would no longer be views of one vector."""
+        return _with_parameters, (self.sizes, self.activation, self.parameters, self.metadata)
 
     def save(self, path: weights.FilePath, metadata: Mapping[str, Any] | None = None) -> None:
         """Write the weights to an .npz file (`weight_0, bias_0, weight_1, ...`, `metadata`).
@@ -271,6 +303,21 @@ def count_parameters(sizes: Sequence[int]) -> int:
     101770
     """
     return sum(Dense.n_parameters(n_in, n_out) for n_in, n_out in pairwise(sizes))
+
+
+def _with_parameters(
+    sizes: Sequence[int], activation: Sequence[str], parameters: Array, metadata: dict[str, Any]
+) -> Network:
+    network = Network(
+        sizes,
+        activation=activation,
+        initializer="zeros",
+        rng=np.random.default_rng(0),
+        dtype=parameters.dtype,
+    )
+    network.parameters[...] = parameters
+    network.metadata = dict(metadata)
+    return network
 
 
 def _draw_mask(mask: Array, dropout: float, rng: np.random.Generator) -> None:

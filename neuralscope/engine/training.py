@@ -6,6 +6,8 @@
             gradient    <- backpropagation of the batch
             parameters  <- optimizer's step along it               yields StepEnd
         measure loss and accuracy, training and validation         yields Evaluating, EpochEnd
+        with patience: end where it has run out
+    with patience: bring back the best epoch's weights             yields Restored
 
 It prints nothing, stores nothing, and knows no clock. Whoever asks for the records does that;
 pausing is not asking for the next one. A loss that is no longer a finite number ends it with a
@@ -18,7 +20,7 @@ was stopped between any two records and restored.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple
@@ -28,11 +30,17 @@ import numpy.typing as npt
 
 from neuralscope.engine.arrays import Array, Indices, Labels, Pixels
 from neuralscope.engine.batches import Batch, count_batches, shuffled
+from neuralscope.engine.early_stopping import EarlyStopping
+from neuralscope.engine.health import Checkup, LayerHealth
 from neuralscope.engine.loss import cross_entropy, softmax
 from neuralscope.engine.network import CHUNK, Network
 from neuralscope.engine.optimizers import Optimizer
+from neuralscope.engine.regularization import clip_to_norm, limit_incoming_norms
 from neuralscope.engine.schedules import Schedule
 from neuralscope.engine.workspace import Workspace
+
+Augment = Callable[[Pixels, np.random.Generator], Pixels]
+"""Makes new examples of a batch: (batch, features) in, as many of the same type out."""
 
 
 class StepEnd(NamedTuple):
@@ -41,7 +49,8 @@ class StepEnd(NamedTuple):
     Attributes:
         epoch: The running epoch, from 1.
         step: Steps taken since the start of training, from 1.
-        loss: Mean cross-entropy of the batch before the step, without the L2 penalty.
+        loss: Mean cross-entropy of the batch before the step, without penalties on weights;
+            with label smoothing, against the smoothed targets.
         learning_rate: The rate this step was taken with.
         n_examples: Examples in the batch.
     """
@@ -77,6 +86,7 @@ class EpochEnd(NamedTuple):
         validation_loss: Mean cross-entropy on the validation examples.
         validation_accuracy: Share of them answered right, 0 to 1.
         learning_rate: The rate of the last step.
+        health: How each layer is doing; empty before training.
     """
 
     epoch: int
@@ -86,6 +96,27 @@ class EpochEnd(NamedTuple):
     validation_loss: float
     validation_accuracy: float
     learning_rate: float
+    health: tuple[LayerHealth, ...] = ()
+
+
+class Restored(NamedTuple):
+    """Training is over, and the weights of the best epoch are back in the network. The last record.
+
+    Only with patience, and only where the last epoch was not the best anyway.
+
+    Attributes:
+        epoch: The last epoch that was trained.
+        step: The last step.
+        best_epoch: The epoch whose weights these are.
+        best_accuracy: Its validation accuracy.
+        is_early: Whether patience ran out; else all epochs were trained.
+    """
+
+    epoch: int
+    step: int
+    best_epoch: int
+    best_accuracy: float
+    is_early: bool
 
 
 class Diverged(NamedTuple):
@@ -102,7 +133,7 @@ class Diverged(NamedTuple):
     what: str
 
 
-Record = StepEnd | Evaluating | EpochEnd | Diverged
+Record = StepEnd | Evaluating | EpochEnd | Restored | Diverged
 
 
 class Score(NamedTuple):
@@ -114,21 +145,25 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Examples:
-    """Pixels as shipped and their labels.
+    """Pixels as shipped and their labels; or any other numbers to tell classes apart by.
 
     Attributes:
-        pixels: (n, features), uint8.
+        pixels: (n, features), uint8; or floating-point numbers, best of the network's type.
         labels: (n,), the true classes.
-        scale: Pixels times this are the network's input in [0, 1].
+        scale: Pixels times this are the network's input in [0, 1]; 1.0 for other numbers.
+        weights: (n,), how often each example counts in training, of the network's type and one
+            on average; None for once. Measuring counts each example once.
     """
 
-    pixels: Pixels
+    pixels: Pixels | Array
     labels: Labels
     scale: float
+    weights: Array | None = None
 
     def first(self, n: int) -> Examples:
         """Return the first n of them."""
-        return Examples(self.pixels[:n], self.labels[:n], self.scale)
+        weights = None if self.weights is None else self.weights[:n]
+        return Examples(self.pixels[:n], self.labels[:n], self.scale, weights)
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -136,7 +171,7 @@ class Examples:
 
 
 def score_in_parts(
-    network: Network, examples: Examples, probabilities: Array
+    network: Network, examples: Examples, probabilities: Array, checkup: Checkup | None = None
 ) -> Iterator[Score | None]:
     """Measure a network a part of the examples at a time.
 
@@ -144,6 +179,7 @@ def score_in_parts(
         network: The network.
         examples: What it is measured on.
         probabilities: (n, classes), filled with the network's answers.
+        checkup: Is shown what the layers make of each part.
 
     Yields:
         None after each part, and the score at the end.
@@ -154,7 +190,10 @@ def score_in_parts(
         labels = examples.labels[part]
         x = np.multiply(examples.pixels[part], examples.scale, dtype=network.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = network.logits(x)
+            outputs = network.outputs(x)
+            if checkup is not None:
+                checkup.see(outputs)
+            logits = outputs[-1]
             loss += float(cross_entropy(logits, labels).sum(dtype=np.float64))
             n_right += int(np.count_nonzero(logits.argmax(axis=1) == labels))
             probabilities[part] = softmax(logits)
@@ -180,6 +219,7 @@ class Training:
         epoch: Complete epochs.
         step: Steps taken.
         validation_probabilities: (n, classes), the network's answers at the last measuring.
+        restored: Set once training has ended and brought back the weights of its best epoch.
         diverged: Set once training has failed.
     """
 
@@ -195,9 +235,17 @@ class Training:
         batch_size: int,
         epochs: int,
         l2: float = 0.0,
+        l1: float = 0.0,
         dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        clip_norm: float = 0.0,
+        max_norm: float = 0.0,
+        patience: int = 0,
+        augment: Augment | None = None,
+        shuffle: bool = True,
         shuffle_rng: np.random.Generator,
         dropout_rng: np.random.Generator,
+        augment_rng: np.random.Generator | None = None,
     ) -> None:
         """Bring the parts together; nothing is computed yet.
 
@@ -210,16 +258,26 @@ class Training:
             learning_rate: Size of the steps, multiplied by the schedule.
             batch_size: Examples a step.
             epochs: Times every training example is visited.
-            l2: Strength of the penalty on large weights.
+            l2: Strength of the penalty on squared weights.
+            l1: Strength of the penalty on absolute weights.
             dropout: Probability of silencing a hidden unit in a step.
-            shuffle_rng: Draws the order of the examples.
+            label_smoothing: Share of the target that goes to all classes alike.
+            clip_norm: Norm to which longer gradients are shortened; 0 for any length.
+            max_norm: Norm to which the weights into a hidden unit are shortened; 0 for any.
+            patience: Epochs without a higher validation accuracy after which training ends; with
+                it the weights of the best epoch are brought back at the end. 0 for neither.
+            augment: Distorts the pixels of each batch; they are measured as they are.
+            shuffle: Whether every epoch takes the examples in a new order, not as they stand.
+            shuffle_rng: Draws that order.
             dropout_rng: Draws the dropout masks.
+            augment_rng: Draws the distortions; needed with `augment`.
         """
         self.network = network
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.epoch = 0
         self.step = 0
+        self.restored: Restored | None = None
         self.diverged: Diverged | None = None
         self.validation_probabilities: Array = np.zeros(
             (len(validation), network.sizes[-1]), network.dtype
@@ -231,15 +289,30 @@ class Training:
         self._batch_size = min(batch_size, len(train))
         self._epochs = epochs
         self._l2 = l2
+        self._l1 = l1
         self._dropout = dropout
+        self._label_smoothing = label_smoothing
+        self._clip_norm = clip_norm
+        self._max_norm = max_norm
+        self._stopping = EarlyStopping(patience, network.parameters) if patience else None
+        self._last_parameters: Array | None = None  # what the restored weights have replaced
+        self._shuffle = shuffle
         self._shuffle_rng = shuffle_rng
         self._dropout_rng = dropout_rng
+        self._augment_rng = augment_rng if augment else None
+        self._augment: Callable[[Pixels], Pixels] | None = None
+        if augment is not None:
+            assert augment_rng is not None
+            self._augment = lambda pixels: augment(pixels, augment_rng)
         # Where the running epoch stands: its order can be drawn again from the generator as it was.
         self._batches_done = 0
         self._epoch_rng = shuffle_rng.bit_generator.state
 
+        self._checkup = Checkup(network)
         self._workspace = Workspace(network.sizes, self._batch_size, network.dtype)
-        self._batch = Batch(network.sizes[0], self._batch_size, train.scale, network.dtype)
+        self._batch = Batch(
+            network.sizes[0], self._batch_size, train.scale, network.dtype, train.pixels.dtype
+        )
 
     @property
     def n_batches(self) -> int:
@@ -263,18 +336,28 @@ class Training:
 
     def records(self) -> Iterator[Record]:
         """Train from here to the last epoch, and tell what happens."""
-        while self.epoch < self._epochs and not self.diverged:
+        while not self._is_over and not self.diverged:
+            self._take_back_restored()
             yield from self._steps()
             if not self.diverged:
                 yield from self.measure(self.epoch + 1)
         if self.diverged:
             yield self.diverged
+        elif self._stopping and self._stopping.best_epoch not in (0, self.epoch):
+            yield self._restore_best(self._stopping)
+
+    @property
+    def _is_over(self) -> bool:
+        if self.epoch >= self._epochs:
+            return True
+        return self._stopping is not None and self._stopping.gives_up(self.epoch)
 
     def _steps(self) -> Iterator[StepEnd]:
         """Take the steps of the running epoch that are not taken yet."""
         epoch = self.epoch + 1
         self._shuffle_rng.bit_generator.state = self._epoch_rng
-        order = shuffled(len(self._train), self._shuffle_rng)
+        n = len(self._train)
+        order = shuffled(n, self._shuffle_rng) if self._shuffle else np.arange(n, dtype=np.intp)
         while self._batches_done < self.n_batches:
             start = self._batches_done * self._batch_size
             indices = order[start : start + self._batch_size]
@@ -291,12 +374,36 @@ class Training:
         """Learn one batch and return its loss; one that is not finite changes nothing."""
         workspace = self._workspace.rows(len(indices))
         with np.errstate(over="ignore", invalid="ignore"):
-            x, y = self._batch.gather(self._train.pixels, self._train.labels, indices)
+            x, y = self._batch.gather(
+                self._train.pixels, self._train.labels, indices, self._augment
+            )
+            weights = self._train.weights
+            if weights is not None:
+                weights = self._batch.gather_weights(weights, indices)
             loss = self.network.backpropagate(
-                x, y, workspace, l2=self._l2, dropout=self._dropout, rng=self._dropout_rng
+                x,
+                y,
+                workspace,
+                example_weights=weights,
+                l2=self._l2,
+                l1=self._l1,
+                dropout=self._dropout,
+                rng=self._dropout_rng,
+                label_smoothing=self._label_smoothing,
             )
             if isfinite(loss):
+                ends_epoch = self._batches_done + 1 == self.n_batches
+                if ends_epoch:
+                    self._checkup.before_step()
+                if self._clip_norm:
+                    clip_to_norm(self.network.gradient, self._clip_norm)
                 self.optimizer.update(self.network.parameters, self.network.gradient, rate)
+                if self._max_norm:
+                    limit_incoming_norms(
+                        self.network.layers[:-1], workspace.penalty[:-1], self._max_norm
+                    )
+                if ends_epoch:
+                    self._checkup.after_step()
         return loss
 
     def measure(self, epoch: int) -> Iterator[Evaluating | EpochEnd]:
@@ -306,8 +413,10 @@ class Training:
         """
         scores = []
         probabilities = np.empty_like(self.validation_probabilities)
-        for examples in (self._train_sample, self._validation):
-            for part in score_in_parts(self.network, examples, probabilities[: len(examples)]):
+        self._checkup.begin_sample()
+        for examples, checkup in ((self._train_sample, self._checkup), (self._validation, None)):
+            answers = probabilities[: len(examples)]
+            for part in score_in_parts(self.network, examples, answers, checkup):
                 if part is None:
                     yield Evaluating(epoch, self.step)
                 else:
@@ -326,9 +435,10 @@ class Training:
             self.epoch = epoch
             self._batches_done = 0
             self._epoch_rng = self._shuffle_rng.bit_generator.state
-        yield EpochEnd(
-            epoch, self.step, train.loss, train.accuracy, validation.loss, validation.accuracy, rate
-        )
+            if self._stopping:
+                self._stopping.look(epoch, validation.accuracy, self.network.parameters)
+        health = self._checkup.result() if epoch else ()
+        yield EpochEnd(epoch, self.step, *train, *validation, rate, health)
 
     def answer(self) -> Iterator[Evaluating]:
         """Bring `validation_probabilities` up to date in the middle of an epoch."""
@@ -338,13 +448,33 @@ class Training:
                 yield Evaluating(self.epoch + 1, self.step)
         self.validation_probabilities = probabilities
 
+    def _restore_best(self, stopping: EarlyStopping) -> Restored:
+        """Bring back the weights of the best epoch; those of the last are kept aside."""
+        if not self.restored:
+            is_early = self.epoch < self._epochs
+            self.restored = Restored(
+                self.epoch, self.step, stopping.best_epoch, stopping.best_accuracy, is_early
+            )
+            self._last_parameters = self.network.parameters.copy()
+            self.network.parameters[...] = stopping.best_parameters
+            for _ in self.answer():
+                pass
+        return self.restored
+
+    def _take_back_restored(self) -> None:
+        """Go on from the last weights after all, since there are more epochs or more patience."""
+        if self._last_parameters is not None:
+            self.network.parameters[...] = self._last_parameters
+            self.restored = self._last_parameters = None
+
     # Stopping and going on -----------------------------------------------------------------------
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Return copies of everything needed to go on from between these two records.
 
         `parameters`, the optimizer's vectors as `optimizer_<name>`, and `position`: a JSON string
-        with the counters, the learning rate and the state of both random generators.
+        with the counters, the learning rate and the state of the random generators. With patience
+        also `best_parameters`, and once these are restored, `last_parameters`.
         """
         position = {
             "epoch": self.epoch,
@@ -352,18 +482,30 @@ class Training:
             "batches_done": self._batches_done,
             "learning_rate": self.learning_rate,
             "optimizer_steps": self.optimizer.step_count,
+            "last_step": self._checkup.last_step,
             "epoch_rng": self._epoch_rng,
             "dropout_rng": self._dropout_rng.bit_generator.state,
         }
-        memory = {f"optimizer_{name}": v.copy() for name, v in self.optimizer.state.items()}
+        arrays = {"parameters": self.network.parameters}
+        arrays |= {f"optimizer_{name}": v for name, v in self.optimizer.state.items()}
+        if self._augment_rng is not None:
+            position["augment_rng"] = self._augment_rng.bit_generator.state
+        if self._stopping is not None:
+            position["best"] = (self._stopping.best_epoch, self._stopping.best_accuracy)
+            arrays["best_parameters"] = self._stopping.best_parameters
+        if self._last_parameters is not None:
+            position["restored"] = self.restored
+            arrays["last_parameters"] = self._last_parameters
         return {
-            "parameters": self.network.parameters.copy(),
-            **memory,
+            **{name: array.copy() for name, array in arrays.items()},
             "position": np.array(json.dumps(position)),
         }
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back, or forward, to where `state()` was taken; then ask for `records()` anew.
+
+        A state from before patience or augmentation was asked for will do: the one begins to count
+        here, the other to draw.
 
         Raises:
             ValueError: The state is of another network or another optimizer.
@@ -382,5 +524,17 @@ class Training:
         self.diverged = None
         self.optimizer.step_count = position["optimizer_steps"]
         self._batches_done = position["batches_done"]
+        # A state of before there was a checkup has none.
+        self._checkup.last_step = [(g, w, u) for g, w, u in position.get("last_step", ())]
         self._epoch_rng = position["epoch_rng"]
         self._dropout_rng.bit_generator.state = position["dropout_rng"]
+        if self._augment_rng is not None and "augment_rng" in position:
+            self._augment_rng.bit_generator.state = position["augment_rng"]
+        if self._stopping is not None:
+            self._stopping.best_epoch, self._stopping.best_accuracy = position.get("best", (0, -1))
+            if "best" in position:
+                self._stopping.best_parameters[...] = state["best_parameters"]
+        self.restored = self._last_parameters = None
+        if "restored" in position:
+            self.restored = Restored(*position["restored"])
+            self._last_parameters = state["last_parameters"].copy()

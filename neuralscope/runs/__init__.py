@@ -3,6 +3,7 @@
 settings    what a field of the configuration may be
 config      RunConfig, from which form, URL and command line are made
 experiment  from a configuration and a data set to a training
+rate_test   which learning rate to give a configuration
 database    the SQLite file
 store       runs, curves, events, commands
 snapshots   the network as it was at an epoch
@@ -17,6 +18,7 @@ from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.estimate import Estimate, measure_epoch
 from neuralscope.runs.experiment import examples, new_network, prepare, train
 from neuralscope.runs.launcher import launch
+from neuralscope.runs.rate_test import as_tested, prepare_rate_test, run_rate_test
 from neuralscope.runs.snapshots import (
     LATEST,
     Snapshot,
@@ -35,6 +37,7 @@ from neuralscope.runs.store import (
     QUEUED,
     RUNNING,
     STOPPED,
+    EpochHealth,
     Epochs,
     Event,
     Run,
@@ -56,6 +59,7 @@ __all__ = [
     "RUNNING",
     "SETTINGS",
     "STOPPED",
+    "EpochHealth",
     "Epochs",
     "Estimate",
     "Event",
@@ -65,6 +69,7 @@ __all__ = [
     "SnapshotInfo",
     "Steps",
     "Store",
+    "as_tested",
     "default_path",
     "describe",
     "examples",
@@ -75,5 +80,7 @@ __all__ = [
     "measure_epoch",
     "new_network",
     "prepare",
+    "prepare_rate_test",
+    "run_rate_test",
     "train",
 ]

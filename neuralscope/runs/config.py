@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 from neuralscope.data import DATASETS
+from neuralscope.data.augmentation import AUGMENTATIONS
 from neuralscope.engine import (
     ACTIVATIONS,
     AUTO,
@@ -109,12 +110,32 @@ class RunConfig:
             maximum=10_000,
         ),
     )
+    patience: int = _field(
+        0,
+        Whole(
+            "Patience (early stopping)",
+            "Training ends early once validation accuracy has not risen for this many epochs. "
+            "Where it is set, the weights of the best epoch are restored at the end. 0 is off.",
+            minimum=0,
+            maximum=1_000,
+        ),
+    )
     l2: float = _field(
         0.0,
         Number(
             "L2 penalty",
             "Pulls all weights towards zero, against learning the training digits by heart. "
             "1e-4 is a usual value.",
+            minimum=0.0,
+            maximum=1.0,
+        ),
+    )
+    l1: float = _field(
+        0.0,
+        Number(
+            "L1 penalty",
+            "Pulls every weight towards zero by the same amount, so that only those stay that are "
+            "worth it: few strong weights instead of many weak ones. 1e-5 is a usual value.",
             minimum=0.0,
             maximum=1.0,
         ),
@@ -127,6 +148,47 @@ class RunConfig:
             "another.",
             minimum=0.0,
             maximum=0.9,
+        ),
+    )
+    max_norm: float = _field(
+        0.0,
+        Number(
+            "Max-norm",
+            "Longest that the weights into one hidden unit may be, taken together as a vector; "
+            "after each step longer ones are shortened to it. Goes well with dropout; 3 is a "
+            "usual value. 0 is off.",
+            minimum=0.0,
+            maximum=100.0,
+        ),
+    )
+    clip_norm: float = _field(
+        0.0,
+        Number(
+            "Gradient clipping",
+            "Longest that the gradient may be, over all weights; a longer one is shortened to it, "
+            "so that one odd batch cannot throw the network off. 1 is a usual value. 0 is off.",
+            minimum=0.0,
+            maximum=1_000.0,
+        ),
+    )
+    label_smoothing: float = _field(
+        0.0,
+        Number(
+            "Label smoothing",
+            "Share of each right answer that is handed out to all classes alike, so that the "
+            "network is not pushed to be surer than it can be. 0.1 is a usual value.",
+            minimum=0.0,
+            maximum=0.9,
+        ),
+    )
+    augmentation: str = _field(
+        "none",
+        Choice(
+            "Augmentation",
+            "Distorts every training digit anew each time it is seen, so that it cannot be learned "
+            "by heart: shift moves it, affine also turns, scales and slants it, elastic turns and "
+            "scales it and bends its strokes as a trembling hand would. It pays over many epochs.",
+            tuple(AUGMENTATIONS),
         ),
     )
     schedule: str = _field(
@@ -214,7 +276,7 @@ class RunConfig:
             return name in OPTIMIZERS[self.optimizer].settings
         if name in ("decay_every", "decay_factor"):
             return self.schedule == "step"
-        if name in ("activation", "dropout"):
+        if name in ("activation", "dropout", "max_norm"):
             return bool(self.hidden)
         return True
 

@@ -17,10 +17,9 @@ from neuralscope.errors import StoreError
 
 FILE_NAME = "neuralscope.sqlite3"
 APPLICATION_ID = 0x4E53_6370  # 'NScp': tells our databases from other people's
-SCHEMA_VERSION = 1
 PATIENCE = 20.0
 
-_SCHEMA = """
+_VERSION_1 = """
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -105,6 +104,27 @@ CREATE TABLE snapshots (
 ) WITHOUT ROWID;
 """
 
+_VERSION_2 = """
+CREATE TABLE layer_health (             -- of each epoch; those of version 1 have none
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    layer INTEGER NOT NULL,             -- from 0, the output layer last
+    gradient_norm REAL NOT NULL,
+    weight_norm REAL NOT NULL,
+    update_ratio REAL NOT NULL,
+    dead REAL NOT NULL,
+    saturated REAL NOT NULL,
+    PRIMARY KEY (run_id, epoch, layer)
+) WITHOUT ROWID;
+"""
+
+_VERSIONS = (_VERSION_1, _VERSION_2)
+"""What each version of the schema adds to the one before: a new store takes them all in turn, an
+old one those that it lacks. Tables that trainers write are left as they are, for one that was
+started before may still be at work."""
+
+SCHEMA_VERSION = len(_VERSIONS)
+
 
 class Database:
     """One connection, shared by the threads of a process, one transaction at a time."""
@@ -144,9 +164,10 @@ class Database:
         self._log_ahead()
         connection.execute("PRAGMA synchronous = NORMAL")
         with self.writing():  # two processes may find it empty at once: look again with the lock
-            if self._version() == 0:
-                for statement in _SCHEMA.split(";\n"):
-                    connection.execute(statement)
+            if self._version() < SCHEMA_VERSION:
+                for added in _VERSIONS[self._version() :]:
+                    for statement in added.split(";\n"):
+                        connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

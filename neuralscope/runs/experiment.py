@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from neuralscope.data import Dataset
+from neuralscope.data.augmentation import AUGMENTATIONS
 from neuralscope.engine import (
     OPTIMIZERS,
     Evaluating,
@@ -78,10 +79,17 @@ def prepare(config: RunConfig, dataset: Dataset, network: Network | None = None)
         batch_size=config.batch_size,
         epochs=config.epochs,
         l2=config.l2,
+        l1=config.l1,
         dropout=config.dropout if config.hidden else 0.0,
+        label_smoothing=config.label_smoothing,
+        clip_norm=config.clip_norm,
+        max_norm=config.max_norm,
+        patience=config.patience,
+        augment=AUGMENTATIONS[config.augmentation](dataset.image_shape),
         # One generator for each kind of randomness: more draws of one leave the others as they are.
         shuffle_rng=np.random.default_rng([config.seed, 1]),
         dropout_rng=np.random.default_rng([config.seed, 2]),
+        augment_rng=np.random.default_rng([config.seed, 3]),
     )
 
 
@@ -93,7 +101,8 @@ def train(
     Pass a `network` to have it when training is done: it is trained in place.
 
     Yields:
-        StepEnd after each batch, EpochEnd after each epoch, Diverged if training fails.
+        StepEnd after each batch, EpochEnd after each epoch; at the end Restored where the weights
+        of an earlier epoch are brought back, or Diverged if training fails.
 
     Raises:
         ConfigError: The data set or the network does not fit the configuration.

@@ -198,9 +198,13 @@ class SnapshotKeeper:
         self._write(LATEST, training, seconds)
 
     def keep_last(self, training: Training, seconds: float) -> None:
-        """Keep the end of the run: as its epoch if that is complete, else as `latest`."""
-        name = _epoch_name(training.epoch) if training.at_epoch_end else LATEST
-        if self._written_steps.get(name) != training.step:
+        """Keep the end of the run: as its epoch if it is one, else as `latest`.
+
+        It is none within an epoch, nor where the weights are those of an earlier epoch again.
+        """
+        is_epoch = training.at_epoch_end and not training.restored
+        name = _epoch_name(training.epoch) if is_epoch else LATEST
+        if training.restored or self._written_steps.get(name) != training.step:
             for _ in training.answer():  # the last ones may be of many steps ago
                 pass
             self._write(name, training, seconds)

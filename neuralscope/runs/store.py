@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from neuralscope.engine import EpochEnd
+from neuralscope.engine import EpochEnd, LayerHealth
 from neuralscope.errors import ConfigError, RunNotFound, StoreError
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.database import Database
@@ -75,7 +75,8 @@ class Run:
         name: Its name for people.
         config: What it trains.
         status: queued, running, paused, finished, stopped, diverged, failed or interrupted.
-        message: Why it failed, diverged or was interrupted; else empty.
+        message: Why it failed, diverged or was interrupted, or which epoch's weights it was given
+            back at its end; else empty.
         created: When it was asked for.
         started: When its first step was taken, or None.
         ended: When it ended, or None.
@@ -145,6 +146,13 @@ class Epochs(NamedTuple):
     validation_loss: npt.NDArray[np.float64]
     validation_accuracy: npt.NDArray[np.float64]
     learning_rate: npt.NDArray[np.float64]
+
+
+class EpochHealth(NamedTuple):
+    """How each layer of a run did in an epoch, the first layer first."""
+
+    epoch: int
+    layers: tuple[LayerHealth, ...]
 
 
 class Steps(NamedTuple):
@@ -314,6 +322,30 @@ class Store:
         table = np.array([tuple(row) for row in rows], np.float64).reshape(-1, len(Epochs._fields))
         epoch, step, *values = table.T
         return Epochs(epoch.astype(np.int64), step.astype(np.int64), *values)
+
+    def health(
+        self, run_id: str, *, last: int | None = None, until: int | None = None
+    ) -> list[EpochHealth]:
+        """Return how the layers did in each epoch, in order; none from before this was recorded.
+
+        Args:
+            run_id: The run.
+            last: Only this many of the newest epochs.
+            until: None after this epoch.
+        """
+        columns = ", ".join(LayerHealth._fields)
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT epoch, {columns} FROM layer_health WHERE run_id = :run_id AND epoch IN "
+                "(SELECT DISTINCT epoch FROM layer_health WHERE run_id = :run_id "
+                "AND epoch <= coalesce(:until, epoch) ORDER BY epoch DESC LIMIT :last) "
+                "ORDER BY epoch, layer",
+                {"run_id": run_id, "until": until, "last": -1 if last is None else last},
+            ).fetchall()
+        found: dict[int, list[LayerHealth]] = {}
+        for epoch, *values in rows:
+            found.setdefault(epoch, []).append(LayerHealth(*values))
+        return [EpochHealth(epoch, tuple(layers)) for epoch, layers in found.items()]
 
     def steps(self, run_id: str, after: int = 0) -> Steps:
         """Return the loss of every step so far; times within a block are interpolated.
@@ -515,7 +547,11 @@ class Store:
             for end, seconds in epochs:
                 db.execute(
                     "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (run_id, end.epoch, end.step, seconds, *end[2:]),
+                    (run_id, end.epoch, end.step, seconds, *end[2:7]),
+                )
+                db.executemany(
+                    "INSERT OR REPLACE INTO layer_health VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(run_id, end.epoch, number, *each) for number, each in enumerate(end.health)],
                 )
                 if end.epoch:
                     db.execute(

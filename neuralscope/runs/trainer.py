@@ -31,7 +31,16 @@ from types import FrameType
 import numpy as np
 
 from neuralscope.data import Dataset, load_dataset
-from neuralscope.engine import Diverged, EpochEnd, Network, Record, StepEnd, Training, score
+from neuralscope.engine import (
+    Diverged,
+    EpochEnd,
+    Network,
+    Record,
+    Restored,
+    StepEnd,
+    Training,
+    score,
+)
 from neuralscope.errors import NeuralScopeError, StoreError
 from neuralscope.runs.experiment import examples, prepare
 from neuralscope.runs.machine import machine, versions
@@ -210,6 +219,10 @@ class Trainer:
             self._follow(training, self._keeper)
         except _Ended as end:
             status, message = end.status, end.message
+        if training.restored:
+            message = _explain_restored(training.restored)
+            early = "stopped early, " if training.restored.is_early else ""
+            self._tell("restored", f"{early}epoch {training.restored.best_epoch:,} restored")
         if training.diverged:
             status, message = DIVERGED, _explain(training.diverged)
         self._tell(status, message or status)
@@ -237,7 +250,7 @@ class Trainer:
                 self._epochs.append((record, self._clock()))
                 keeper.keep_epoch(training, record.validation_accuracy, self._clock())
             self._on_record(record)
-            if isinstance(record, Diverged):
+            if isinstance(record, Diverged | Restored):
                 return
 
             if self._signal or now - polled > POLL_EVERY:
@@ -402,6 +415,19 @@ def _explain(diverged: Diverged) -> str:
     return (
         f"Training diverged in epoch {diverged.epoch}, step {diverged.step}: {diverged.what} is no "
         "finite number any more. A smaller learning rate usually helps."
+    )
+
+
+def _explain_restored(restored: Restored) -> str:
+    if not restored.is_early:
+        return (
+            f"The weights of epoch {restored.best_epoch:,}, the best on validation, are restored."
+        )
+    n_waited = restored.epoch - restored.best_epoch
+    epochs = "1 epoch" if n_waited == 1 else f"{n_waited:,} epochs"
+    return (
+        f"Stopped early after epoch {restored.epoch:,}: validation accuracy has not risen for "
+        f"{epochs}; the weights of epoch {restored.best_epoch:,} are restored."
     )
 
 

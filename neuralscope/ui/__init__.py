@@ -9,6 +9,7 @@ run_picker      which run is shown
 moment          the network as it was at one snapshot of a run, and how it reads the digits
 scrubber        which moment is shown, by hand or as a film
 preview         what a configuration will be and cost, before it is started
+rate_test       finding a learning rate for it
 run_view        a run as it stands, live while it is active
 digits_shown    a gallery of digits with the answers to them
 explanation     why one digit is read as it is

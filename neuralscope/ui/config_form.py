@@ -28,7 +28,12 @@ RATE_STEPS = tuple(
     if digit * 10.0**power <= 10
 )
 L2_STEPS = (0.0, *(float(f"{d}e{p}") for p in range(-6, 0) for d in (1, 2, 5)), 1.0)
+NORM_STEPS = (0.0, *(float(f"{d}e{p}") for p in range(-1, 2) for d in (1, 2, 3, 5)), 100.0)
+CLIP_STEPS = (0.0, *(float(f"{d}e{p}") for p in range(-2, 3) for d in (1, 2, 5)), 1000.0)
 BATCH_STEPS = tuple(2**power for power in range(11))
+
+MORE = ("patience", "l1", "max_norm", "clip_norm", "label_smoothing")
+"""The settings few people look for, in an expander of their own."""
 
 _DEFAULT_LAYER = {"units": 128, "activation": "relu"}
 
@@ -92,6 +97,14 @@ def show(like: RunConfig | None = None) -> RunConfig | None:
         _steps("l2", L2_STEPS)
         if form["hidden"]:
             _slider("dropout", step=0.01)
+        _choice("augmentation")
+        with st.expander("More", expanded=_is_more_open(), key=_key("more")):
+            _number("patience")
+            _steps("l1", L2_STEPS)
+            if form["hidden"]:
+                _steps("max_norm", NORM_STEPS)
+            _steps("clip_norm", CLIP_STEPS)
+            _slider("label_smoothing", step=0.01)
 
         st.subheader("Chance", anchor=False)
         _number("seed")
@@ -176,6 +189,17 @@ def remember(made: RunConfig) -> None:
     st.session_state["form_config"] = made
 
 
+def _is_more_open() -> bool:
+    """Return whether the expander starts open: where it holds something to be seen."""
+    key = _key("more_open")
+    if key not in st.session_state:  # once: it must not open or close under somebody's hands
+        default, problems = RunConfig(), st.session_state["form_problems"]
+        st.session_state[key] = any(
+            name in problems or _initial(name) != getattr(default, name) for name in MORE
+        )
+    return bool(st.session_state[key])
+
+
 # Controls ----------------------------------------------------------------------------------------
 
 
@@ -222,8 +246,12 @@ def _steps(name: str, steps: tuple[float, ...]) -> None:
     """A slider over round values; one from the address that is none of them joins in."""
     value = _initial(name)
     options = sorted({*steps, value})
-    st.select_slider(options=options, value=value, format_func=lambda v: f"{v:g}", **_common(name))
+    st.select_slider(options=options, value=value, format_func=_amount, **_common(name))
     _problem(name)
+
+
+def _amount(value: float) -> str:
+    return f"{value:g}" if value else "off"
 
 
 def _slider(name: str, step: float) -> None:

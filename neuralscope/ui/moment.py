@@ -18,6 +18,8 @@ from neuralscope import charts
 from neuralscope.data import Dataset, scaled
 from neuralscope.engine import Network
 from neuralscope.runs import (
+    FINISHED,
+    LATEST,
     Run,
     RunConfig,
     SnapshotInfo,
@@ -141,6 +143,9 @@ def when(run: Run, info: SnapshotInfo) -> str:
     """Say when in a run's training a snapshot was taken."""
     if info.step == 0:
         return "before training"
+    if info.name == LATEST and run.status == FINISHED:
+        # The last epoch has a name of its own, unless the weights of the best one replaced it.
+        return f"epoch {run.best_epoch:,}, restored"
     if run.steps_per_epoch and info.step > info.epoch * run.steps_per_epoch:
         return f"in epoch {info.epoch + 1:,}"
     return f"epoch {info.epoch:,}"

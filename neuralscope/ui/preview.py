@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
 from neuralscope import charts
 from neuralscope.data import DATASETS
+from neuralscope.errors import DataError
 from neuralscope.runs import RunConfig
-from neuralscope.ui import config_form, resources, words
+from neuralscope.ui import augmentation_preview, config_form, rate_test, resources, words
 
 SNAPSHOTS_KEPT = 40  # in 300 epochs; see neuralscope.runs.snapshots
 
 
 def show(config: RunConfig) -> None:
-    """Draw the network that would be trained, and what that takes."""
+    """Draw the network that would be trained, what that takes, and the way to a learning rate."""
     info = DATASETS[config.dataset]
     _costs(config)
+    rate_test.show(config)
+    _augmentation(config)
     sketch = charts.network_sketch(
         config.sizes(info.n_features, info.n_classes),
         [config_form.title(name) for name in config.activations],
@@ -28,6 +33,14 @@ def show(config: RunConfig) -> None:
         "Each circle adds up what it gets from the layer before it, every input times a weight, "
         "and bends the sum with its activation. Training means finding the weights."
     )
+
+
+def _augmentation(config: RunConfig) -> None:
+    """Show what becomes of a digit, if anything does and its data is here."""
+    if config.augmentation == "none":
+        return
+    with contextlib.suppress(DataError):  # what is the matter with the data is said above
+        augmentation_preview.show(resources.dataset(config.dataset), config.augmentation)
 
 
 @st.fragment(run_every=None)

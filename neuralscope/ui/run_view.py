@@ -30,7 +30,7 @@ from neuralscope.runs import (
     Store,
     list_snapshots,
 )
-from neuralscope.ui import config_form, resources, scrubber, words
+from neuralscope.ui import config_form, health_table, resources, scrubber, words
 from neuralscope.ui.config_form import RATE_STEPS
 from neuralscope.ui.scrubber import REDRAW_EVERY
 
@@ -41,7 +41,7 @@ waited for."""
 
 MOST_BINS = 250
 METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
-MARKED_EVENTS = ("paused", "resumed", "learning_rate")
+MARKED_EVENTS = ("paused", "resumed", "learning_rate", "restored")
 
 BADGES: dict[str, tuple[str, Any, str]] = {
     QUEUED: ("Queued", "gray", ":material/hourglass_empty:"),
@@ -96,6 +96,7 @@ def _draw(run: Run) -> None:
         _outcome(run)
     _figures(run, epochs)
     _curves(store, run, epochs)
+    health_table.show(store, run, epochs)
     _moment(store, run)
     _facts(run)
 
@@ -183,7 +184,9 @@ def _outcome(run: Run) -> None:
         )
     if run.test_accuracy is not None:
         n_wrong = round((1 - run.test_accuracy) * n_test)
-        ending = "" if run.status == FINISHED else f" It was stopped {_where(run)}."
+        ending = f" {run.message}" if run.message else ""
+        if run.status != FINISHED:
+            ending = f" It was stopped {_where(run)}."
         st.success(
             f"It reads **{words.percent(run.test_accuracy)}** of the {n_test:,} test digits, which "
             f"it had never seen; {n_wrong:,} it gets wrong.{best}{ending}",

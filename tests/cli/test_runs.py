@@ -134,6 +134,21 @@ def test_json_shows_events_epochs_and_snapshots(cli: Cli, trained: Any) -> None:
     assert Path(shown["folder"], "epoch-00002.npz").exists()
 
 
+def test_json_shows_how_the_layers_did_in_the_last_epoch(cli: Cli, trained: Any) -> None:
+    health = cli("runs", "show", trained["run_id"], "--json").json["health"]
+    assert health["epoch"] == 2
+    assert len(health["layers"]) == len(trained["config"]["hidden"]) + 1
+    for layer in health["layers"]:
+        names = ["gradient_norm", "weight_norm", "update_ratio", "dead", "saturated"]
+        assert list(layer) == names
+        assert all(isinstance(value, float) for value in layer.values())
+
+
+def test_json_shows_no_health_where_none_was_recorded(cli: Cli, run_store: Path) -> None:
+    (run_id,) = make_runs(run_store, "never started", status="failed")
+    assert cli("runs", "show", run_id, "--json").json["health"] is None
+
+
 def test_a_run_without_a_first_step_can_be_shown(cli: Cli, run_store: Path) -> None:
     (run_id,) = make_runs(run_store, "never started", status="failed")
     out = cli("runs", "show", run_id).out

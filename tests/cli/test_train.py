@@ -92,6 +92,50 @@ def test_the_same_seed_gives_the_same_weights(cli: Cli) -> None:
     assert np.array_equal(one, two)
 
 
+# Early stopping
+
+
+PATIENT = (*QUICK, "--epochs", "60", "--hidden", "8", "--learning-rate", "0.5", "--patience", "2")
+
+
+def test_a_run_that_stops_early_says_so_and_leaves_its_best_weights(
+    cli: Cli, run_store: Path
+) -> None:
+    outcome = cli(*PATIENT)
+    run = only_run(run_store)
+    assert outcome.status == 0
+    assert outcome.out.startswith(f"Finished after {run.epoch} epochs in ")
+    assert run.epoch < 60
+    best = run.best_epoch
+    assert (
+        f"\nStopped early after epoch {run.epoch}: validation accuracy has not risen for 2 epochs; "
+        f"the weights of epoch {best} are restored.\n"
+    ) in outcome.out
+    accuracy = f"{100 * run.best_validation_accuracy:.2f} %"
+    assert f"validation accuracy  {accuracy} (best {accuracy} after epoch {best})" in outcome.out
+
+
+def test_the_result_of_a_run_that_stops_early_is_true_of_its_weights(cli: Cli) -> None:
+    result = cli(*PATIENT, "--json").json
+    assert result["status"] == "finished"
+    assert result["restored_epoch"] == result["best_epoch"] == result["epochs"] - 2
+    assert result["message"].startswith("Stopped early after epoch ")
+    network, dataset = Network.load("trained_weights.npz"), load_dataset("digits")
+    test, _ = score(network, examples(dataset, "test"))
+    validation, _ = score(network, examples(dataset, "validation"))
+    assert validation.accuracy == result["validation_accuracy"]
+    assert validation.accuracy == result["best_validation_accuracy"]
+    assert (result["test_loss"], result["test_accuracy"]) == (
+        pytest.approx(test.loss),
+        test.accuracy,
+    )
+    assert network.metadata["validation_accuracy"] == validation.accuracy
+
+
+def test_without_patience_no_epoch_is_restored(trained: Any) -> None:
+    assert trained["restored_epoch"] is None
+
+
 # The weights file
 
 

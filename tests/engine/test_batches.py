@@ -36,6 +36,46 @@ def test_a_batch_holds_the_asked_rows_scaled(dtype: type) -> None:
     assert y.tolist() == [70, 0, 30]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("given", [np.float32, np.float64])
+def test_inputs_may_be_floating_point_numbers(given: type, dtype: type) -> None:
+    inputs = np.random.default_rng(0).standard_normal((8, 3)).astype(given) * 100
+    indices = np.array([7, 0, 3])
+    x, y = Batch(3, 4, 1.0, dtype, given).gather(inputs, np.arange(8), indices)
+    assert x.dtype == dtype
+    np.testing.assert_array_equal(x, inputs[indices].astype(dtype))
+    assert y.tolist() == [7, 0, 3]
+
+
+def test_floating_point_inputs_are_scaled_too() -> None:
+    x, _ = Batch(2, 1, 0.5, np.float32, np.float32).gather(
+        np.array([[-4, 6]], np.float32), np.zeros(1, np.int64), np.array([0])
+    )
+    assert x.tolist() == [[-2, 3]]
+
+
+def test_gathering_leaves_the_inputs_as_they_are() -> None:
+    inputs = np.ones((2, 2), np.float32)
+    x, _ = Batch(2, 2, 0.5, np.float32, np.float32).gather(inputs, np.arange(2), np.arange(2))
+    x[...] = 9
+    assert (inputs == 1).all()
+
+
+@pytest.mark.parametrize("given", [np.uint8, np.float32])
+def test_what_augmenting_returns_is_learned(given: type) -> None:
+    pixels = np.arange(6).reshape(3, 2).astype(given)
+    x, _ = Batch(2, 3, 1.0, np.float32, given).gather(
+        pixels, np.arange(3), np.array([2, 0]), lambda rows: rows[:, ::-1].copy()
+    )
+    assert x.tolist() == [[5, 4], [1, 0]]
+
+
+def test_weights_come_with_their_examples() -> None:
+    batch = Batch(2, 3, 1.0, np.float32)
+    weights = np.array([0.5, 2, 0, 1.5], np.float32)
+    assert batch.gather_weights(weights, np.array([3, 0])).tolist() == [1.5, 0.5]
+
+
 def test_full_ink_is_one() -> None:
     pixels = np.array([[0, 255]], np.uint8)
     x, _ = Batch(2, 1, 1 / 255, np.float32).gather(pixels, np.zeros(1, np.int64), np.array([0]))
@@ -58,3 +98,10 @@ def test_the_first_examples_are_views() -> None:
     assert (len(examples), len(first)) == (5, 3)
     assert np.shares_memory(first.pixels, examples.pixels)
     assert len(examples.first(9)) == 5
+    assert first.weights is None
+
+
+def test_the_first_examples_keep_their_weights() -> None:
+    weights = np.array([1.0, 0.5, 1.5])
+    examples = Examples(np.ones((3, 2)), np.arange(3), 1.0, weights)
+    assert examples.first(2).weights.tolist() == [1, 0.5]

@@ -81,6 +81,34 @@ def test_dropout_with_a_mask_that_stays(activation: str, depth: int) -> None:
     assert relative_error(gradient, expected) < TOLERANCE
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.7])
+@pytest.mark.parametrize("depth", [0, 2])
+def test_label_smoothing_and_weights(depth: int, label_smoothing: float, weighted: bool) -> None:
+    network, x, y = network_off_the_kink("relu", depth)
+    weights = np.array([0.0, 2.5, 1.0, 0.5, 1.0, 0.1, 1.9]) if weighted else None
+
+    def loss_and_gradient() -> tuple[float, Array]:
+        return network.loss_and_gradient(
+            x, y, l2=0.1, label_smoothing=label_smoothing, example_weights=weights
+        )
+
+    _, gradient = loss_and_gradient()
+    expected = numerical_gradient(lambda: loss_and_gradient()[0], network.parameters)
+    assert relative_error(gradient, expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("label_smoothing", [0.1, 0.7])
+def test_pytorch_smooths_labels_alike(label_smoothing: float) -> None:
+    torch = pytest.importorskip("torch")
+    network, x, y = network_off_the_kink("tanh", 1)
+    loss, _ = network.loss_and_gradient(x, y, label_smoothing=label_smoothing)
+    their_loss = torch.nn.functional.cross_entropy(
+        torch.tensor(network.logits(x)), torch.tensor(y), label_smoothing=label_smoothing
+    )
+    assert loss == pytest.approx(their_loss.item(), rel=1e-12)
+
+
 def test_the_workspace_does_not_remember_the_batch_before() -> None:
     network, x, y = network_off_the_kink("tanh", 2)
     workspace = Workspace(network.sizes, BATCH, network.dtype)

@@ -117,3 +117,66 @@ def test_numbers_that_are_not_finite_make_a_loss_that_is_not() -> None:
         for bad in (np.nan, np.inf):
             loss, _ = loss_and_delta(np.array([[bad, 0.0]]), np.array([0]))
             assert not np.isfinite(loss)
+
+
+# Label smoothing and weights
+
+
+def target(smoothing: float) -> Array:
+    """Return the smoothed target of the examples above, row by row from its definition."""
+    onehot = np.eye(3)[Y]
+    return (1 - smoothing) * onehot + smoothing * np.full((4, 3), 1 / 3)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5, 0.99])
+def test_a_smoothed_target_is_compared_with_in_full(smoothing: float) -> None:
+    logits = np.array(LOGITS)
+    p = np.array([plain_softmax(row) for row in LOGITS])
+    loss = SoftmaxCrossEntropy(logits)
+    expected = -(target(smoothing) * np.log(p)).sum(axis=1).mean()
+    assert loss(np.array(Y), smoothing=smoothing) == pytest.approx(expected, rel=1e-13)
+    np.testing.assert_allclose(loss.delta, (p - target(smoothing)) / 4, rtol=1e-12, atol=1e-16)
+
+
+def test_smoothing_by_hand() -> None:
+    # p = 1/8, 2/8, 5/8; a smoothing of 0.3 makes the target 0.1, 0.1, 0.8.
+    loss = SoftmaxCrossEntropy(np.log([[1.0, 2.0, 5.0]]))
+    assert loss(np.array([2]), smoothing=0.3) == pytest.approx(
+        0.1 * log(8) + 0.1 * log(4) + 0.8 * log(8 / 5)
+    )
+    np.testing.assert_allclose(loss.delta, [[1 / 8 - 0.1, 2 / 8 - 0.1, 5 / 8 - 0.8]])
+
+
+def test_smoothing_is_content_short_of_certainty() -> None:
+    # Three classes, 0.3: nothing is left to gain where the probabilities are the target.
+    loss = SoftmaxCrossEntropy(np.log([[0.1, 0.1, 0.8]]))
+    loss(np.array([2]), smoothing=0.3)
+    np.testing.assert_allclose(loss.delta, 0, atol=1e-16)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_a_weight_counts_as_so_many_copies(smoothing: float) -> None:
+    copies = np.array([3, 0, 1, 4])
+    repeated = SoftmaxCrossEntropy(np.repeat(LOGITS, copies, axis=0))
+    of_copies = repeated(np.repeat(Y, copies), smoothing=smoothing)
+    weighted = SoftmaxCrossEntropy(np.array(LOGITS))
+    # 8 copies of 4 examples: the weights are one on average.
+    of_weights = weighted(np.array(Y), copies / 2, smoothing)
+    assert of_weights == pytest.approx(of_copies, rel=1e-14)
+    sums = [part.sum(axis=0) for part in np.split(repeated.delta, np.cumsum(copies)[:-1])]
+    np.testing.assert_allclose(weighted.delta, sums, rtol=1e-12, atol=1e-16)
+
+
+def test_weights_of_one_change_nothing() -> None:
+    plain, weighted = SoftmaxCrossEntropy(np.array(LOGITS)), SoftmaxCrossEntropy(np.array(LOGITS))
+    assert plain(np.array(Y)) == weighted(np.array(Y), np.ones(4))
+    np.testing.assert_array_equal(plain.delta, weighted.delta)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_smoothing_and_weights_keep_the_type(dtype: type) -> None:
+    logits = np.array(LOGITS, dtype)
+    loss = SoftmaxCrossEntropy(logits)
+    assert isinstance(loss(np.array(Y), np.array([2, 0, 1, 1], dtype), 0.1), float)
+    assert loss.delta is logits
+    assert loss.delta.dtype == dtype

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +18,16 @@ BATCH, FEATURES, UNITS = 128, 400, 300
 BUFFER = BATCH * UNITS * 4
 
 
+EVERYTHING = {"l1": 1e-5, "label_smoothing": 0.1, "clip_norm": 0.1, "max_norm": 0.5, "patience": 3}
+
+
 @pytest.mark.parametrize(
-    ("optimizer", "activation"),
-    [(name, "relu") for name in OPTIMIZERS] + [("sgd", name) for name in ACTIVATIONS],
+    ("optimizer", "activation", "extras"),
+    [(name, "relu", {}) for name in OPTIMIZERS]
+    + [("sgd", name, {}) for name in ACTIVATIONS]
+    + [("sgd", "relu", EVERYTHING)],
 )
-def test_steps_allocate_no_array(optimizer: str, activation: str) -> None:
+def test_steps_allocate_no_array(optimizer: str, activation: str, extras: dict[str, Any]) -> None:
     rng = np.random.default_rng(0)
     n = 12 * BATCH + 1  # 13 batches an epoch, the last of them short
     examples = Examples(
@@ -39,6 +45,7 @@ def test_steps_allocate_no_array(optimizer: str, activation: str) -> None:
         epochs=3,
         l2=1e-4,
         dropout=0.2,
+        **extras,
         shuffle_rng=rng,
         dropout_rng=rng,
     )
@@ -53,6 +60,48 @@ def test_steps_allocate_no_array(optimizer: str, activation: str) -> None:
         before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
         for _ in islice(records, 10):
+            pass
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < BUFFER / 50
+    assert peak - before < BUFFER / 2
+
+
+def test_floating_point_inputs_weights_and_smoothing_allocate_no_array_either() -> None:
+    rng = np.random.default_rng(0)
+    n = 12 * BATCH + 1
+    examples = Examples(
+        rng.standard_normal((n, FEATURES)),
+        rng.integers(0, 10, n),
+        1.0,
+        rng.random(n),
+    )
+    network = Network((FEATURES, UNITS, 10), rng=rng, dtype=np.float64)
+    training = Training(
+        network,
+        OPTIMIZERS["adam"](network.parameters),
+        Schedule("constant", 13, 1),
+        examples,
+        examples.first(1),
+        learning_rate=1e-3,
+        batch_size=BATCH,
+        epochs=1,
+        label_smoothing=0.1,
+        shuffle_rng=rng,
+        dropout_rng=rng,
+    )
+    records = training.records()
+    for _ in islice(records, 2):
+        pass
+
+    tracemalloc.start()
+    try:
+        for _ in islice(records, 2):
+            pass
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in islice(records, 8):
             pass
         after, peak = tracemalloc.get_traced_memory()
     finally:

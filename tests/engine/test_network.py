@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -240,3 +241,17 @@ def test_unknown_names_are_refused(settings: dict[str, Any], message: str) -> No
 def test_randomness_has_no_default() -> None:
     with pytest.raises(TypeError, match="rng"):
         Network((4, 3, 2))  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_is_a_network_of_its_own(copied: Any, x: np.ndarray) -> None:
+    original = Network((4, 5, 3), activation="tanh", rng=np.random.default_rng(0))
+    original.metadata = {"dataset": "digits"}
+    twin = copied(original)
+    assert (twin.sizes, twin.activation, twin.dtype) == ((4, 5, 3), ("tanh",), np.float32)
+    assert twin.metadata == {"dataset": "digits"}
+    np.testing.assert_array_equal(twin.parameters, original.parameters)
+    # Its layers show its own vector, and nothing is shared with the original.
+    twin.parameters[...] = 7
+    assert (twin.layers[0].weight == 7).all()
+    assert (original.parameters != 7).all()

@@ -15,12 +15,14 @@ from neuralscope.engine import (
     Examples,
     Network,
     Record,
+    Restored,
     Schedule,
     StepEnd,
     Training,
     score,
 )
 from neuralscope.engine import training as training_module
+from neuralscope.engine.arrays import Pixels
 from neuralscope.engine.batches import Batch
 from neuralscope.engine.loss import cross_entropy
 from tests.engine.conftest import NewTraining
@@ -83,9 +85,9 @@ def test_each_epoch_sees_each_example_once_and_in_another_order(
     seen: list[int] = []
     gather = Batch.gather
 
-    def spy(self: Batch, pixels: Any, labels: Any, indices: Any) -> Any:
+    def spy(self: Batch, pixels: Any, labels: Any, indices: Any, *others: Any) -> Any:
         seen.extend(indices.tolist())
-        return gather(self, pixels, labels, indices)
+        return gather(self, pixels, labels, indices, *others)
 
     monkeypatch.setattr(Batch, "gather", spy)
     list(new_training(epochs=2).records())
@@ -157,7 +159,8 @@ def test_measuring_comes_in_parts(
     monkeypatch.setattr(training_module, "CHUNK", 8)  # 30 examples: four parts each
     parts = list(new_training(epochs=1).records())
     assert parts[STEPS:-1] == [Evaluating(1, STEPS)] * 8
-    assert parts[-1] == pytest.approx(whole[-1], rel=1e-6)
+    assert parts[-1][:-1] == pytest.approx(whole[-1][:-1], rel=1e-6)
+    assert parts[-1][-1] == whole[-1][-1]  # the health, whose units are counted
 
 
 def test_answers_can_be_had_within_an_epoch(new_training: NewTraining) -> None:
@@ -229,6 +232,45 @@ def test_l2_keeps_weights_small(new_training: NewTraining) -> None:
         list(training.records())
     sizes = [np.abs(each.network.layers[0].weight).mean() for each in (plain, pulled)]
     assert sizes[1] < 0.7 * sizes[0]
+
+
+# Augmentation
+
+
+def test_each_batch_is_distorted_and_nothing_that_is_measured(
+    new_training: NewTraining, digits: Examples
+) -> None:
+    seen = []
+
+    def blacken(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        assert pixels.dtype == np.uint8
+        seen.append((len(pixels), rng.random()))
+        return np.zeros_like(pixels)
+
+    before = digits.pixels.copy()
+    training = new_training(augment=blacken, augment_rng=np.random.default_rng(7), epochs=2)
+    first_weight = training.network.layers[0].weight.copy()
+    *_, end = training.records()
+    assert [n for n, _ in seen] == [16, 16, 16, 2] * 2
+    draws = np.random.default_rng(7)
+    assert [draw for _, draw in seen] == [draws.random() for _ in seen]
+    np.testing.assert_array_equal(digits.pixels, before)
+    # A black picture says nothing about the first layer's weights.
+    np.testing.assert_array_equal(training.network.layers[0].weight, first_weight)
+    assert isinstance(end, EpochEnd)
+    assert end.train_loss == score(training.network, training._train_sample)[0].loss
+
+
+def test_augmentation_leaves_the_other_randomness_alone(new_training: NewTraining) -> None:
+    def only_draw(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        rng.random(100)
+        return pixels
+
+    plain = new_training(dropout=0.3)
+    same = new_training(dropout=0.3, augment=only_draw, augment_rng=np.random.default_rng(7))
+    assert list(same.records()) == list(plain.records())
+    assert "augment_rng" in json.loads(str(same.state()["position"]))
+    assert "augment_rng" not in json.loads(str(plain.state()["position"]))
 
 
 # The learning rate
@@ -305,6 +347,46 @@ def test_it_goes_on_from_between_any_two_records_as_if_never_stopped(
             assert bits(stopped) == bits(through)
         else:  # nothing was left to measure
             assert bits(stopped)[0] == bits(through)[0]
+
+
+def test_it_does_so_with_everything_switched_on(new_training: NewTraining) -> None:
+    def distort(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        return np.roll(pixels, rng.integers(-2, 3), axis=1)
+
+    def fresh(seed: int = 3) -> Training:
+        return new_training(
+            seed=seed,
+            optimizer="adam",
+            learning_rate=0.01,
+            hidden=(8,),
+            epochs=8,
+            l2=1e-3,
+            l1=1e-4,
+            dropout=0.2,
+            label_smoothing=0.1,
+            clip_norm=0.5,
+            max_norm=0.9,
+            patience=1,
+            augment=distort,
+            augment_rng=np.random.default_rng([seed, 3]),
+        )
+
+    through = fresh()
+    states, records = [through.state()], []
+    for record in through.records():
+        records.append(record)
+        states.append(through.state())
+    assert isinstance(records[-1], Restored)
+
+    for done, state in enumerate(states):
+        stopped = fresh(seed=9)
+        stopped.restore(state)
+        rest = [record for record in stopped.records() if not isinstance(record, Evaluating)]
+        expected = [record for record in records[done:] if not isinstance(record, Evaluating)]
+        assert rest == (expected or records[-1:])  # once it is over, that is said again
+        assert bits(stopped)[0] == bits(through)[0]
+        if done < len(records):  # else there was nothing left to measure
+            assert bits(stopped) == bits(through)
 
 
 def test_a_state_survives_a_file(new_training: NewTraining, tmp_path: Any) -> None:
@@ -449,3 +531,68 @@ def test_a_score_is_mean_loss_and_share_right() -> None:
     np.testing.assert_allclose(probabilities, expected)
     assert result.accuracy == 3 / 4
     assert result.loss == pytest.approx((3 * np.log(4 / 3) + np.log(4)) / 4)
+
+
+def test_unshuffled_epochs_take_the_examples_as_they_stand(
+    new_training: NewTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    gather = Batch.gather
+
+    def spy(self: Batch, pixels: Any, labels: Any, indices: Any, *others: Any) -> Any:
+        seen.extend(indices.tolist())
+        return gather(self, pixels, labels, indices, *others)
+
+    monkeypatch.setattr(Batch, "gather", spy)
+    list(new_training(epochs=2, shuffle=False).records())
+    assert seen == [*range(50), *range(50)]
+
+
+def test_floating_point_examples_train_as_their_pixels_do(digits: Examples) -> None:
+    def trained(examples: Examples) -> np.ndarray:
+        network = Network((36, 12, 10), rng=np.random.default_rng(0))
+        training = Training(
+            network,
+            OPTIMIZERS["sgd"](network.parameters),
+            Schedule("constant", 13, 2),
+            examples,
+            examples.first(20),
+            learning_rate=0.1,
+            batch_size=16,
+            epochs=2,
+            shuffle_rng=np.random.default_rng(1),
+            dropout_rng=np.random.default_rng(2),
+        )
+        list(training.records())
+        return network.parameters
+
+    inputs = digits.pixels.astype(np.float32) * np.float32(digits.scale)
+    ones = np.ones(len(digits), np.float32)
+    expected = trained(digits)
+    np.testing.assert_array_equal(trained(Examples(inputs, digits.labels, 1.0)), expected)
+    np.testing.assert_array_equal(trained(Examples(inputs, digits.labels, 1.0, ones)), expected)
+
+
+def test_examples_of_weight_zero_are_not_learned(digits: Examples) -> None:
+    def trained(labels: np.ndarray) -> np.ndarray:
+        weights = np.tile([2, 0], 100).astype(np.float32)
+        examples = Examples(digits.pixels, labels, digits.scale, weights)
+        network = Network((36, 10), rng=np.random.default_rng(0))
+        training = Training(
+            network,
+            OPTIMIZERS["sgd"](network.parameters),
+            Schedule("constant", 13, 1),
+            examples,
+            examples.first(20),
+            learning_rate=0.1,
+            batch_size=16,
+            epochs=1,
+            shuffle_rng=np.random.default_rng(1),
+            dropout_rng=np.random.default_rng(2),
+        )
+        list(training.records())
+        return network.parameters
+
+    other = digits.labels.copy()
+    other[1::2] = 0
+    np.testing.assert_array_equal(trained(digits.labels), trained(other))

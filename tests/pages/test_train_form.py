@@ -30,6 +30,12 @@ ALWAYS_THERE = {
     "Warm-up epochs": 0,
     "L2 penalty": 0.0,
     "Dropout": 0.0,
+    "Augmentation": "none",
+    "Patience (early stopping)": 0,
+    "L1 penalty": 0.0,
+    "Max-norm": 0.0,
+    "Gradient clipping": 0.0,
+    "Label smoothing": 0.0,
     "Seed": 0,
 }
 
@@ -97,9 +103,42 @@ def test_a_control_that_would_change_nothing_is_not_shown(
     assert sometimes & set(page.labels()) == extra
 
 
-def test_dropout_needs_a_hidden_layer(open_page: Open) -> None:
+@pytest.mark.parametrize(
+    ("query", "is_open"),
+    [
+        ({}, False),
+        ({"dropout": "0.2", "augmentation": "shift"}, False),
+        ({"patience": "5"}, True),
+        ({"label_smoothing": "0.1"}, True),
+        ({"l1": "banana"}, True),
+    ],
+    ids=str,
+)
+def test_what_few_look_for_is_behind_more_unless_the_address_names_it(
+    open_page: Open, query: dict[str, str], is_open: bool
+) -> None:
+    page = open_page(**query)
+    [more] = page.app.sidebar.expander
+    assert more.label == "More"
+    assert more.proto.expanded == is_open
+    # It is the user's to open and close from here on.
+    assert page.set("Patience (early stopping)", 0 if "patience" in query else 5)
+    assert page.app.sidebar.expander[0].proto.expanded == is_open
+
+
+def test_what_augmentation_does_to_a_digit_is_shown_before_it_is_trained(open_page: Open) -> None:
+    title = "What augmentation does to a digit"
+    page = open_page()
+    assert title not in [each.value for each in page.app.subheader]
+    page.set("Augmentation", "elastic")
+    assert title in [each.value for each in page.app.subheader]
+    assert len(page.app.get("image")) == 9  # the original and eight of what becomes of it
+
+
+def test_dropout_and_max_norm_need_a_hidden_layer(open_page: Open) -> None:
     page = open_page().set("Hidden layers", 0)
     assert "Dropout" not in page.labels()
+    assert "Max-norm" not in page.labels()
     assert page.query["hidden"] == "none"
     assert page.metric("Parameters") == "650"
     assert "Dropout" in page.set("Hidden layers", 1).labels()
@@ -125,6 +164,12 @@ def test_dropout_needs_a_hidden_layer(open_page: Open) -> None:
         ("Warm-up epochs", 2, {"warmup_epochs": "2"}, 9_610),
         ("L2 penalty", 1e-4, {"l2": "0.0001"}, 9_610),
         ("Dropout", 0.25, {"dropout": "0.25"}, 9_610),
+        ("Augmentation", "elastic", {"augmentation": "elastic"}, 9_610),
+        ("Patience (early stopping)", 5, {"patience": "5"}, 9_610),
+        ("L1 penalty", 1e-5, {"l1": "1e-05"}, 9_610),
+        ("Max-norm", 3.0, {"max_norm": "3.0"}, 9_610),
+        ("Gradient clipping", 1.0, {"clip_norm": "1.0"}, 9_610),
+        ("Label smoothing", 0.1, {"label_smoothing": "0.1"}, 9_610),
         ("Seed", 4_294_967_295, {"seed": "4294967295"}, 9_610),
     ],
 )
@@ -183,8 +228,14 @@ FULL_LINK = {
     "weight_decay": "0.015",
     "batch_size": "100",
     "epochs": "77",
+    "patience": "12",
     "l2": "0.0007",
+    "l1": "3e-05",
     "dropout": "0.15",
+    "max_norm": "3.5",
+    "clip_norm": "0.7",
+    "label_smoothing": "0.07",
+    "augmentation": "affine",
     "schedule": "step",
     "warmup_epochs": "3",
     "decay_every": "7",
@@ -216,6 +267,12 @@ def test_a_link_fills_every_control_with_exactly_its_value(open_page: Open, entr
         "Drop factor": 0.33,
         "L2 penalty": 0.0007,
         "Dropout": 0.15,
+        "Augmentation": "affine",
+        "Patience (early stopping)": 12,
+        "L1 penalty": 3e-5,
+        "Max-norm": 3.5,
+        "Gradient clipping": 0.7,
+        "Label smoothing": 0.07,
         "Seed": 4_294_967_295,
     }
     assert {label: page.value(label) for label in expected} == expected
@@ -283,6 +340,12 @@ RUBBISH = [
     ("batch_size", "0", "Batch size", "a whole number from 1 to 1024"),
     ("dropout", "1", "Dropout", "a number from 0 to 0.9"),
     ("l2", "-1", "L2 penalty", "a number from 0 to 1"),
+    ("l1", "-1", "L1 penalty", "a number from 0 to 1"),
+    ("patience", "0.5", "Patience (early stopping)", "a whole number from 0 to 1000"),
+    ("max_norm", "inf", "Max-norm", "a number from 0 to 100"),
+    ("clip_norm", "1e4", "Gradient clipping", "a number from 0 to 1000"),
+    ("label_smoothing", "1", "Label smoothing", "a number from 0 to 0.9"),
+    ("augmentation", "flip", "Augmentation", "one of none"),
     ("optimizer", "sgdx", "Optimizer", "one of sgd"),
     ("schedule", "<script>", "Schedule", "one of constant"),
     ("initializer", "\0", "Initialiser", "one of auto"),

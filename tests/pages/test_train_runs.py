@@ -270,6 +270,20 @@ def test_a_finished_run_says_how_it_did_on_the_test_digits(open_page: Open, runs
     assert page.metric("Epoch") == "2 of 2"
 
 
+def test_a_run_that_stopped_early_says_so_and_marks_it(open_page: Open, runs: Runs) -> None:
+    run = runs.trained(learning_rate=0.5, patience=2)
+    page = open_page(run=run.run_id)
+    [sentence] = page.said("success")
+    assert sentence.endswith(
+        f" Stopped early after epoch {run.epoch}: validation accuracy has not risen for 2 epochs; "
+        f"the weights of epoch {run.best_epoch} are restored."
+    )
+    assert page.marks() == [(run.epoch, f"stopped early, epoch {run.best_epoch} restored")]
+    # What is looked at first are these weights; the epoch that was given up is a stop away.
+    assert page.says(f"Showing **epoch {run.best_epoch}, restored**")
+    assert page.set("Epoch", str(run.epoch)).says(f"Showing **epoch {run.epoch}**")
+
+
 def test_the_charts_of_an_ended_run_are_told_in_words(open_page: Open, runs: Runs) -> None:
     charts = open_page(run=runs.finished().run_id).charts()
     assert "over 2 epochs" in charts["lines"]

@@ -31,8 +31,14 @@ REFUSED: dict[str, list[Any]] = {
     "weight_decay": [*NO_NUMBER, -0.1, 1.1],
     "batch_size": [*NO_WHOLE, 0, -1, 1025],
     "epochs": [*NO_WHOLE, 0, -1, 10_001],
+    "patience": [*NO_WHOLE, -1, 1_001],
     "l2": [*NO_NUMBER, -1e-9, 1.1],
+    "l1": [*NO_NUMBER, -1e-9, 1.1],
     "dropout": [*NO_NUMBER, -0.1, 0.91, 1.0],
+    "max_norm": [*NO_NUMBER, -0.1, 100.1],
+    "clip_norm": [*NO_NUMBER, -0.1, 1_000.1],
+    "label_smoothing": [*NO_NUMBER, -0.1, 0.91, 1.0],
+    "augmentation": NO_NAME,
     "schedule": NO_NAME,
     "warmup_epochs": [*NO_WHOLE, -1, 300, 1001],
     "decay_every": [*NO_WHOLE, 0, 10_001],
@@ -142,8 +148,10 @@ def test_settings_that_change_nothing_are_told() -> None:
     shallow = RunConfig(hidden=())
     assert not shallow.uses("activation")
     assert not shallow.uses("dropout")
+    assert not shallow.uses("max_norm")
     always = set(SETTINGS) - {
-        *("momentum", "weight_decay", "decay_every", "decay_factor", "activation", "dropout")
+        *("momentum", "weight_decay", "decay_every", "decay_factor"),
+        *("activation", "dropout", "max_norm"),
     }
     assert all(shallow.uses(name) for name in always)
 
@@ -206,6 +214,21 @@ def test_a_dict_holds_all_fields_and_a_query_only_what_differs() -> None:
 def test_missing_fields_take_their_default() -> None:
     assert RunConfig.from_dict({}) == RunConfig()
     assert RunConfig.from_dict({"seed": 3}) == RunConfig(seed=3)
+
+
+def test_a_run_of_before_a_setting_was_there_is_what_it_was() -> None:
+    stored = {
+        "dataset": "digits",
+        "hidden": [8],
+        "epochs": 5,
+        "l2": 1e-4,
+        "dropout": 0.1,
+        "seed": 2,
+    }
+    config = RunConfig.from_dict(stored)
+    assert (config.l1, config.label_smoothing, config.clip_norm, config.max_norm) == (0, 0, 0, 0)
+    assert (config.patience, config.augmentation) == (0, "none")
+    assert config.as_query() == {name: SETTINGS[name].text(value) for name, value in stored.items()}
 
 
 def test_an_unknown_field_is_refused_by_name() -> None:

@@ -9,6 +9,8 @@ import pytest
 
 import neuralscope
 from neuralscope import Dataset, EpochEnd, Network, RunConfig, StepEnd, train
+from neuralscope.data.augmentation import AUGMENTATIONS
+from neuralscope.engine import Restored
 from neuralscope.errors import ConfigError
 from neuralscope.runs import examples, new_network, prepare
 
@@ -111,7 +113,12 @@ def test_all_settings_reach_the_training(digits: Dataset) -> None:
         "batch_size": 64,
         "epochs": 2,
         "l2": 0.01,
+        "l1": 0.01,
         "dropout": 0.5,
+        "max_norm": 0.5,
+        "clip_norm": 0.1,
+        "label_smoothing": 0.1,
+        "augmentation": "shift",
         "schedule": "linear",
         "warmup_epochs": 0,
         "decay_every": 1,
@@ -129,6 +136,28 @@ def test_all_settings_reach_the_training(digits: Dataset) -> None:
     decayed = RunConfig("digits", (8,), optimizer="adamw", epochs=1)
     more = dataclasses.replace(decayed, weight_decay=0.5)
     assert list(train(decayed, digits)) != list(train(more, digits))
+
+
+@pytest.mark.parametrize("name", [*AUGMENTATIONS][1:])
+def test_augmentation_leaves_first_weights_order_and_dropout_as_they_are(
+    name: str, digits: Dataset
+) -> None:
+    plain = RunConfig("digits", (8,), epochs=1, dropout=0.2)
+    positions = []
+    for each in (plain, dataclasses.replace(plain, augmentation=name)):
+        training = prepare(each, digits)
+        list(training.records())
+        positions.append(json.loads(str(training.state()["position"])))
+    assert positions[0]["epoch_rng"] == positions[1]["epoch_rng"]
+    assert positions[0]["dropout_rng"] == positions[1]["dropout_rng"]
+    assert positions[1]["augment_rng"] != positions[1]["dropout_rng"]
+
+
+def test_patience_reaches_the_training(digits: Dataset) -> None:
+    config = RunConfig("digits", (8,), learning_rate=0.5, epochs=60, patience=1)
+    *_, last = train(config, digits)
+    assert isinstance(last, Restored)
+    assert last.epoch == last.best_epoch + 1
 
 
 def test_the_package_offers_it_by_name() -> None:

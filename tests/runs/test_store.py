@@ -213,7 +213,7 @@ def test_epochs_come_back_in_order_and_to_the_bit(store: Store, config: RunConfi
     np.testing.assert_array_equal(epochs.epoch, np.arange(30))
     np.testing.assert_array_equal(epochs.step, 10 * np.arange(30))
     np.testing.assert_array_equal(epochs.seconds, seconds)
-    for name in EpochEnd._fields[2:]:
+    for name in epochs._fields[3:]:
         np.testing.assert_array_equal(getattr(epochs, name), [getattr(e, name) for e in ends])
 
 

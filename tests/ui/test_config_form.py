@@ -35,6 +35,9 @@ def test_no_two_choices_of_a_menu_have_the_same_title() -> None:
     [
         ("learning_rate", config_form.RATE_STEPS),
         ("l2", config_form.L2_STEPS),
+        ("l1", config_form.L2_STEPS),
+        ("max_norm", config_form.NORM_STEPS),
+        ("clip_norm", config_form.CLIP_STEPS),
         ("weight_decay", config_form.L2_STEPS),
         ("batch_size", config_form.BATCH_STEPS),
     ],

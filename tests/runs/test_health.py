@@ -1,0 +1,293 @@
+"""How the layers did: stored with each epoch, also in a store made before that was recorded."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neuralscope.engine import EpochEnd, LayerHealth
+from neuralscope.errors import StoreError
+from neuralscope.runs import EpochHealth, RunConfig, Store, database
+from neuralscope.runs.database import FILE_NAME, SCHEMA_VERSION
+from neuralscope.runs.store import Progress
+
+Query = Callable[..., list[Any]]
+
+PROGRESS = Progress(epoch=3, step=30, seconds=1.5, samples_per_second=1000.0, learning_rate=0.1)
+
+
+def epoch_end(epoch: int, n_layers: int = 3) -> EpochEnd:
+    rng = np.random.default_rng(epoch)
+    health = tuple(LayerHealth(*rng.random(5).tolist()) for _ in range(n_layers))
+    return EpochEnd(epoch, 10 * epoch, 1.0, 0.5, 1.5, 0.25, 0.1, health)
+
+
+def record(store: Store, run_id: str, *ends: EpochEnd) -> None:
+    store.record(run_id, PROGRESS, epochs=[(end, 1.0) for end in ends])
+
+
+# Keeping it --------------------------------------------------------------------------------------
+
+
+def test_health_comes_back_in_order_and_to_the_bit(store: Store, config: RunConfig) -> None:
+    run_id, other = store.create(config), store.create(config)
+    ends = [epoch_end(epoch) for epoch in range(1, 13)]
+    record(store, other, epoch_end(99))
+    record(store, run_id, *ends[:1])
+    record(store, run_id, *ends[1:])
+    assert store.health(run_id) == [EpochHealth(end.epoch, end.health) for end in ends]
+    assert len(store.epochs(run_id).epoch) == 12
+
+
+def test_the_last_ones_can_be_had_alone(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    record(store, run_id, *(epoch_end(epoch) for epoch in range(1, 13)))
+    for last in (1, 3, 12, 100):
+        assert store.health(run_id, last=last) == store.health(run_id)[-last:]
+
+
+def test_later_ones_can_be_left_out(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    record(store, run_id, *(epoch_end(epoch) for epoch in range(1, 13)))
+    assert store.health(run_id, until=7) == store.health(run_id)[:7]
+    assert store.health(run_id, last=2, until=7) == store.health(run_id)[5:7]
+    assert store.health(run_id, until=0) == []
+
+
+def test_an_epoch_without_health_has_none(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    record(store, run_id, epoch_end(0, n_layers=0), epoch_end(1), epoch_end(2, n_layers=0))
+    assert [health.epoch for health in store.health(run_id)] == [1]
+    assert store.health(store.create(config)) == []
+
+
+def test_an_epoch_that_is_trained_again_replaces_the_former(
+    store: Store, config: RunConfig
+) -> None:
+    run_id = store.create(config)
+    again = epoch_end(7)._replace(epoch=1)
+    record(store, run_id, epoch_end(1))
+    record(store, run_id, again)
+    assert store.health(run_id) == [EpochHealth(1, again.health)]
+
+
+def test_the_largest_number_is_a_number(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    end = epoch_end(1)._replace(health=(LayerHealth(1.7976931348623157e308, 0.0, 2.0, 1.0, 1.0),))
+    record(store, run_id, end)
+    assert store.health(run_id)[0].layers == end.health
+
+
+def test_it_goes_with_its_run(store: Store, config: RunConfig, query: Query) -> None:
+    run_id = store.create(config)
+    record(store, run_id, epoch_end(1))
+    store.end(run_id, "finished")
+    store.delete(run_id)
+    assert query("SELECT count(*) FROM layer_health") == [(0,)]
+
+
+# A store made before -----------------------------------------------------------------------------
+
+VERSION_1 = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    config TEXT NOT NULL,               -- JSON, the fields of RunConfig
+    status TEXT NOT NULL,
+    message TEXT NOT NULL DEFAULT '',   -- why it failed or was interrupted
+    created REAL NOT NULL,              -- all times: seconds since 1970
+    queued REAL NOT NULL,
+    started REAL,
+    ended REAL,
+    heartbeat REAL NOT NULL,
+    trainer TEXT NOT NULL DEFAULT '',   -- which process may write: the one that claimed it last
+    data_digest TEXT NOT NULL DEFAULT '',
+    versions TEXT NOT NULL DEFAULT '{}',
+    machine TEXT NOT NULL DEFAULT '{}',
+    steps_per_epoch INTEGER NOT NULL DEFAULT 0,
+    epoch INTEGER NOT NULL DEFAULT 0,
+    step INTEGER NOT NULL DEFAULT 0,
+    seconds REAL NOT NULL DEFAULT 0,    -- spent training and measuring, pauses left out
+    samples_per_second REAL,
+    learning_rate REAL,
+    best_epoch INTEGER,
+    best_validation_accuracy REAL,
+    test_loss REAL,
+    test_accuracy REAL
+);
+CREATE INDEX runs_by_time ON runs (created);
+CREATE INDEX runs_by_status ON runs (status);
+
+CREATE TABLE epochs (
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    train_loss REAL NOT NULL,
+    train_accuracy REAL NOT NULL,
+    validation_loss REAL NOT NULL,
+    validation_accuracy REAL NOT NULL,
+    learning_rate REAL NOT NULL,
+    PRIMARY KEY (run_id, epoch)
+) WITHOUT ROWID;
+
+CREATE TABLE step_blocks (              -- the loss of every single step, a stretch a row
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    first_step INTEGER NOT NULL,
+    first_seconds REAL NOT NULL,
+    last_seconds REAL NOT NULL,
+    losses BLOB NOT NULL,               -- little-endian float32
+    PRIMARY KEY (run_id, first_step)
+) WITHOUT ROWID;
+
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    seconds REAL NOT NULL
+);
+CREATE INDEX events_by_run ON events (run_id);
+
+CREATE TABLE commands (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    value REAL,
+    handled REAL
+);
+CREATE INDEX commands_by_run ON commands (run_id, handled);
+
+CREATE TABLE snapshots (
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    written REAL NOT NULL,
+    PRIMARY KEY (run_id, name)
+) WITHOUT ROWID;
+"""
+
+OLD_RUN = "20261120-080000-3fa9"
+
+
+@pytest.fixture
+def old_store(run_store: Path) -> Path:
+    """Return a store as version 1 of the schema left it, with a run of two epochs."""
+    run_store.mkdir()
+    config = json.dumps(
+        {"dataset": "digits", "hidden": [8], "activation": "relu", "learning_rate": 0.3}
+    )
+    with closing(sqlite3.connect(run_store / FILE_NAME)) as connection, connection:
+        connection.executescript(VERSION_1)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA application_id = 0x4E536370")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute(
+            "INSERT INTO runs (run_id, name, config, status, created, queued, heartbeat, epoch) "
+            "VALUES (?, 'an old one', ?, 'finished', 1.0, 1.0, 1.0, 2)",
+            (OLD_RUN, config),
+        )
+        for epoch in range(3):
+            insert_as_version_1(connection, epoch)
+    return run_store
+
+
+def insert_as_version_1(connection: sqlite3.Connection, epoch: int) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (OLD_RUN, epoch, 10 * epoch, 1.0, 0.9, 0.5, 1.1, 0.4, 0.3),
+    )
+
+
+def version(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def tables(folder: Path) -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+        query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        return set(connection.execute(query).fetchall())
+
+
+def test_an_old_store_opens_with_all_that_is_in_it(old_store: Path) -> None:
+    with Store(old_store) as store:
+        run = store.run(OLD_RUN)
+        assert (run.name, run.epoch, run.config.learning_rate) == ("an old one", 2, 0.3)
+        assert store.epochs(OLD_RUN).train_loss.tolist() == [0.9] * 3
+        assert store.health(OLD_RUN) == []
+    assert version(old_store) == SCHEMA_VERSION > 1
+
+
+def test_an_old_store_takes_what_is_new(old_store: Path, config: RunConfig) -> None:
+    with Store(old_store) as store:
+        run_id = store.create(config)
+        record(store, run_id, epoch_end(1))
+        record(store, OLD_RUN, epoch_end(3))  # the old run is resumed
+        assert len(store.health(run_id)) == len(store.health(OLD_RUN)) == 1
+    with Store(old_store) as store:  # and it opens again
+        assert store.health(OLD_RUN) == [EpochHealth(3, epoch_end(3).health)]
+
+
+def test_an_old_store_becomes_what_a_new_one_is(old_store: Path, tmp_path: Path) -> None:
+    Store(old_store).close()
+    Store(tmp_path / "new").close()
+    assert tables(old_store) == tables(tmp_path / "new")
+
+
+def test_many_may_open_an_old_store_at_once(old_store: Path) -> None:
+    barrier = threading.Barrier(6)
+    failures: list[Exception] = []
+
+    def open_it() -> None:
+        barrier.wait()
+        try:
+            with Store(old_store) as store:
+                assert store.health(OLD_RUN) == []
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert version(old_store) == SCHEMA_VERSION
+
+
+def test_a_trainer_of_before_may_finish_its_work(old_store: Path) -> None:
+    with closing(sqlite3.connect(old_store / FILE_NAME, isolation_level=None)) as trainer:
+        insert_as_version_1(trainer, 3)
+        with Store(old_store) as store:
+            insert_as_version_1(trainer, 4)
+            assert store.epochs(OLD_RUN).epoch.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_change_that_fails_leaves_the_old_store_as_it_was(
+    old_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tables(old_store)
+    broken = (database._VERSIONS[0], database._VERSIONS[1] + ";\nCREATE TABLE runs (no TEXT);\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_VERSIONS", broken)
+        with pytest.raises(StoreError):
+            Store(old_store)
+    assert version(old_store) == 1
+    assert tables(old_store) == before
+    with Store(old_store) as store:
+        assert store.run(OLD_RUN)
