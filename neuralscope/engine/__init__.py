@@ -22,7 +22,7 @@ Nothing here prints, reads a clock, starts a thread, or knows of the rest of the
 from neuralscope.engine.activations import ACTIVATIONS
 from neuralscope.engine.initializers import AUTO, INITIALIZERS
 from neuralscope.engine.network import Network, count_parameters
-from neuralscope.engine.optimizers import OPTIMIZERS
+from neuralscope.engine.optimizers import OPTIMIZERS, Spread, Work, in_turn
 from neuralscope.engine.schedules import SCHEDULES, Schedule
 from neuralscope.engine.training import (
     Diverged,
@@ -50,8 +50,11 @@ __all__ = [
     "Record",
     "Schedule",
     "Score",
+    "Spread",
     "StepEnd",
     "Training",
+    "Work",
     "count_parameters",
+    "in_turn",
     "score",
 ]
