@@ -34,10 +34,10 @@ from neuralscope.ui import config_form, health_table, resources, scrubber, words
 from neuralscope.ui.config_form import RATE_STEPS
 from neuralscope.ui.scrubber import REDRAW_EVERY
 
-FIRST_LOOK_EVERY = 0.2
+FIRST_LOOK_EVERY = 0.1
 FIRST_LOOKS_FOR = 5.0
-"""Seconds between two looks at a run that was just asked for, and for how long: its first point is
-waited for."""
+"""Seconds between two looks for the first point of a run that was just asked for, and for how long
+it is looked for so eagerly."""
 
 MOST_BINS = 250
 METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
@@ -59,14 +59,32 @@ def show(run: Run) -> None:
     """Draw a run; go on drawing while it is active."""
     every = _pace(run)
     st.fragment(_look, run_every=every)(run.run_id, every)
+    if _is_awaited(run):
+        st.fragment(_await_first_point, run_every=FIRST_LOOK_EVERY)(run.run_id, run.status)
 
 
 def _pace(run: Run) -> float | None:
     """Return the seconds until the next look: here a live run goes on moving in any case."""
-    is_young = run.is_active and not run.step and time.time() - run.created < FIRST_LOOKS_FOR
-    if is_young:
-        return FIRST_LOOK_EVERY
+    if _is_awaited(run):
+        return None
     return REDRAW_EVERY if run.is_active else scrubber.pace(run)
+
+
+def _is_awaited(run: Run) -> bool:
+    """Whether the run was just asked for, and somebody waits for its first point."""
+    return (
+        run.is_active
+        and not run.step
+        and time.time() - run.created < FIRST_LOOKS_FOR
+        and not len(resources.store().epochs(run.run_id).epoch)
+    )
+
+
+def _await_first_point(run_id: str, status: str) -> None:
+    """Look for the first point without drawing anything: that would only delay it."""
+    run = _read(run_id)
+    if run is None or run.status != status or not _is_awaited(run):
+        st.rerun()
 
 
 def _look(run_id: str, every: float | None) -> None:
