@@ -7,6 +7,7 @@ the rest of the page is left alone, and training, in its own process, is not slo
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -150,22 +151,8 @@ def _commands(store: Store, run: Run) -> None:
         args=(run.run_id, "stop"),
         help="Ends the run here; what it has learned is kept and tested.",
     )
-    now = run.learning_rate or run.config.learning_rate
-    key = f"live_rate_{run.run_id}"
-    state = st.session_state
-    if key not in state or state.get(f"{key}_seen") != now:
-        # Set here at first, and again when the rate has changed, whoever did it.
-        state[key] = state[f"{key}_seen"] = now
-    rate.select_slider(
-        "Learning rate now",
-        sorted({*RATE_STEPS, now, state[key]}),
-        key=key,
-        format_func=lambda value: f"{value:g}",
-        on_change=_set_rate,
-        args=(run.run_id, key),
-        help="Takes effect at the next step and leaves a mark on the curves."
-        + ("" if run.config.schedule == "constant" else " The schedule goes on multiplying it."),
-    )
+    with rate:
+        _rate_slider(run)
     # Below the buttons, and with a place of its own also when it is empty: else a button would
     # move from under the pointer, and all that follows would be drawn anew.
     with st.empty():
@@ -187,8 +174,53 @@ def _send(run_id: str, kind: str, value: float | None = None) -> None:
         st.session_state["command_problem"] = str(error)
 
 
-def _set_rate(run_id: str, key: str) -> None:
-    _send(run_id, "learning_rate", st.session_state[key])
+@dataclass
+class _LiveRate:
+    """What the slider of a run's learning rate knows of it.
+
+    Attributes:
+        start: The rate at which the slider was drawn first.
+        now: The rate at the last look.
+        asked: What was asked for with the slider last.
+        generation: How many sliders came before this one.
+    """
+
+    start: float
+    now: float
+    asked: float
+    generation: int = 0
+
+
+def _rate_slider(run: Run) -> None:
+    """Draw the slider of the learning rate; a new one when somebody else has set the rate.
+
+    A slider that is moved from here may miss it: of two quick redraws one may be lost on the way
+    to the browser. It would then send back, as if somebody had asked for it, whatever it shows.
+    """
+    now = run.learning_rate or run.config.learning_rate
+    name = f"live_rate_{run.run_id}"
+    known: _LiveRate = st.session_state.setdefault(name, _LiveRate(now, now, now))
+    if now not in (known.now, known.asked):
+        known = _LiveRate(now, now, now, known.generation + 1)
+        st.session_state[name] = known
+    known.now = now
+    key = f"{name}_{known.generation}"
+    st.select_slider(
+        "Learning rate now",
+        sorted({*RATE_STEPS, known.start}),
+        value=known.start,
+        key=key,
+        format_func=lambda value: f"{value:g}",
+        on_change=_set_rate,
+        args=(run.run_id, key, known),
+        help="Takes effect at the next step and leaves a mark on the curves."
+        + ("" if run.config.schedule == "constant" else " The schedule goes on multiplying it."),
+    )
+
+
+def _set_rate(run_id: str, key: str, known: _LiveRate) -> None:
+    known.asked = st.session_state[key]
+    _send(run_id, "learning_rate", known.asked)
 
 
 def _outcome(run: Run) -> None:
