@@ -133,8 +133,18 @@ def test_the_learning_rate_can_be_changed_and_put_back(
     expect(tab.mark("learning rate 0.3 → 0.2")).to_be_visible()
     expect(rate).to_have_attribute("aria-valuetext", "0.2")
     assert server.store.run(run_id).learning_rate == 0.2
+    # Set from elsewhere, it follows; and what it shows is never taken for a wish.
+    for value in (1.0, 0.05):
+        server.store.send(run_id, "learning_rate", value)
+        expect(rate).to_have_attribute("aria-valuetext", f"{value:g}")
+    tab.page.wait_for_timeout(1_500)  # a few redraws, each of which could send it back
     told = [event.text for event in server.store.events(run_id) if event.kind == "learning_rate"]
-    assert told == ["learning rate 0.2 → 0.3", "learning rate 0.3 → 0.2"]
+    assert told == [
+        "learning rate 0.2 → 0.3",
+        "learning rate 0.3 → 0.2",
+        "learning rate 0.2 → 1",
+        "learning rate 1 → 0.05",
+    ]
 
 
 def test_the_buttons_of_a_live_run_stay_where_they_are(
