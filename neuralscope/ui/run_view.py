@@ -194,8 +194,8 @@ class _LiveRate:
 def _rate_slider(run: Run) -> None:
     """Draw the slider of the learning rate; a new one when somebody else has set the rate.
 
-    A slider that is moved from here may miss it: of two quick redraws one may be lost on the way
-    to the browser. It would then send back, as if somebody had asked for it, whatever it shows.
+    One that is moved from here may miss it, since of two quick redraws one may be lost on the way
+    to the browser, and would then send back what it shows as if somebody had asked for it.
     """
     now = run.learning_rate or run.config.learning_rate
     name = f"live_rate_{run.run_id}"
@@ -212,15 +212,19 @@ def _rate_slider(run: Run) -> None:
         key=key,
         format_func=lambda value: f"{value:g}",
         on_change=_set_rate,
-        args=(run.run_id, key, known),
+        args=(run.run_id, known, key),
         help="Takes effect at the next step and leaves a mark on the curves."
         + ("" if run.config.schedule == "constant" else " The schedule goes on multiplying it."),
     )
 
 
-def _set_rate(run_id: str, key: str, known: _LiveRate) -> None:
-    known.asked = st.session_state[key]
-    _send(run_id, "learning_rate", known.asked)
+def _set_rate(run_id: str, known: _LiveRate, key: str) -> None:
+    rate = st.session_state[key]
+    # A slider that has made room for another may speak once more while the browser removes it.
+    is_gone = st.session_state[f"live_rate_{run_id}"] is not known
+    if not is_gone and rate != known.asked:
+        known.asked = rate
+        _send(run_id, "learning_rate", rate)
 
 
 def _outcome(run: Run) -> None:
