@@ -15,7 +15,7 @@ estimate    how long will an epoch take
 """
 
 from neuralscope.runs.config import SETTINGS, RunConfig
-from neuralscope.runs.estimate import Estimate, measure_epoch
+from neuralscope.runs.estimate import Estimate, as_measured, measure_epoch
 from neuralscope.runs.experiment import examples, new_network, prepare, train
 from neuralscope.runs.launcher import launch
 from neuralscope.runs.rate_test import as_tested, prepare_rate_test, run_rate_test
@@ -69,6 +69,7 @@ __all__ = [
     "SnapshotInfo",
     "Steps",
     "Store",
+    "as_measured",
     "as_tested",
     "default_path",
     "describe",

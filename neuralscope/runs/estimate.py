@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,14 @@ from neuralscope.runs.experiment import prepare
 from neuralscope.runs.threads import blas_threads, limited_to
 
 MOST_SECONDS = 0.25
+
+TIMED = ("dataset", "hidden", "activation", "optimizer", "batch_size", "augmentation")
+"""Settings that change the time of a step."""
+
+STRENGTHS = ("l1", "l2", "dropout", "max_norm", "clip_norm", "label_smoothing")
+"""Settings of which only counts whether they are on."""
+
+SOME = 0.1
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,15 @@ class Estimate:
 
     seconds_per_epoch: float
     n_steps: int
+
+
+def as_measured(config: RunConfig) -> RunConfig:
+    """Return the configuration with all at its default that does not change the time of a step.
+
+    Where two configurations agree in this, one measurement is of both.
+    """
+    there: dict[str, Any] = {name: SOME for name in STRENGTHS if getattr(config, name) > 0}
+    return RunConfig(**{name: getattr(config, name) for name in TIMED}, **there)
 
 
 def measure_epoch(

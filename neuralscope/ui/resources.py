@@ -6,6 +6,7 @@ their session state.
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,7 @@ from neuralscope.runs import (
     SnapshotInfo,
     Steps,
     Store,
+    as_measured,
     default_path,
     load_snapshot,
     measure_epoch,
@@ -97,40 +99,16 @@ def estimate(config: RunConfig) -> Future[Estimate]:
 
     Settings that do not change the work (learning rate, seed, epochs...) do not measure again.
     """
-    return _estimate(
-        config.dataset,
-        config.hidden,
-        config.activations,
-        config.optimizer,
-        config.batch_size,
-        config.l2 > 0,
-        config.dropout > 0,
-    )
+    measured = as_measured(config)
+    return _estimate(json.dumps(measured.as_dict()), measured)
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def _estimate(
-    name: str,
-    hidden: tuple[int, ...],
-    activations: tuple[str, ...],
-    optimizer: str,
-    batch_size: int,
-    with_l2: bool,
-    with_dropout: bool,
-) -> Future[Estimate]:
-    config = RunConfig(
-        dataset=name,
-        hidden=hidden,
-        activation=activations or "relu",
-        optimizer=optimizer,
-        batch_size=batch_size,
-        l2=1e-4 if with_l2 else 0.0,
-        dropout=0.5 if with_dropout else 0.0,
-    )
-    info = DATASETS[name]
+def _estimate(key: str, _config: RunConfig) -> Future[Estimate]:
+    info = DATASETS[_config.dataset]
     return _bench().submit(
         measure_epoch,
-        config,
+        _config,
         n_train=info.n_train,
         image_shape=info.image_shape,
         n_classes=info.n_classes,

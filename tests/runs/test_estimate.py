@@ -9,7 +9,7 @@ import pytest
 
 from neuralscope.data import Dataset
 from neuralscope.engine import StepEnd
-from neuralscope.runs import RunConfig, estimate, measure_epoch, prepare
+from neuralscope.runs import RunConfig, as_measured, estimate, measure_epoch, prepare
 from neuralscope.runs.threads import limited_to
 
 DIGITS: dict[str, Any] = {"n_train": 1257, "image_shape": (8, 8), "n_classes": 10}
@@ -85,3 +85,36 @@ def test_the_estimate_is_about_right(digits: Dataset) -> None:
         took.append(time.perf_counter() - began)
     # Other programs may be at work: an order of magnitude is what can be claimed for sure.
     assert min(took) / 10 < told.seconds_per_epoch < max(took) * 10
+
+
+@pytest.mark.parametrize(
+    ("other", "is_same"),
+    [
+        ({"learning_rate": 1.0, "seed": 7, "epochs": 3, "schedule": "cosine"}, True),
+        ({"initializer": "zeros", "patience": 4, "warmup_epochs": 2}, True),
+        ({"l2": 1e-3}, True),
+        ({"l2": 0.0}, False),
+        *(
+            ({name: 0.5}, False)
+            for name in ("l1", "dropout", "max_norm", "clip_norm", "label_smoothing")
+        ),
+        ({"augmentation": "elastic"}, False),
+        ({"hidden": (128, 10)}, False),
+        ({"activation": "tanh"}, False),
+        ({"optimizer": "adam"}, False),
+        ({"batch_size": 33}, False),
+        ({"dataset": "digits"}, False),
+    ],
+)
+def test_only_what_changes_the_time_of_a_step_is_measured_anew(
+    other: dict[str, Any], is_same: bool
+) -> None:
+    config = RunConfig(hidden=(128,), l2=1e-4)
+    assert (as_measured(replace(config, **other)) == as_measured(config)) == is_same
+
+
+def test_every_setting_either_changes_the_time_or_does_not() -> None:
+    strengths = {
+        name: value for name, value in vars(RunConfig()).items() if value == 0 and name != "seed"
+    }
+    assert set(strengths) - {"patience", "warmup_epochs"} == set(estimate.STRENGTHS)
