@@ -47,7 +47,7 @@ def dashboard(store: Path) -> Iterator[tuple[str, int]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        *(sys.executable, "-m", "streamlit", "run", "dashboard.py"),
+        *(sys.executable, "-m", "neuralscope.ui.serve", "run", "dashboard.py"),
         *("--server.port", str(port), "--server.headless", "true"),
     ]
     environment = {**os.environ, "NEURALSCOPE_STORE": str(store)}

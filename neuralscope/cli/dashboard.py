@@ -85,7 +85,7 @@ def server_command(host: str, port: int, *, opens_browser: bool) -> list[str]:
     }
     if host not in (LOCAL_HOST, "127.0.0.1", "::1"):
         flags["server.allowedHosts"] = "*"  # others call this computer by names we cannot know
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
+    command = [sys.executable, "-m", "neuralscope.ui.serve", "run", "dashboard.py"]
     return command + [word for name, value in flags.items() for word in (f"--{name}", value)]
 
 

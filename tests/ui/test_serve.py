@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neuralscope.ui import serve
+
+CHECKOUT = Path(__file__).parents[2]
+
+LOADED = """
+import sys
+from neuralscope.ui.serve import load_pieces
+load_pieces()
+print(*sys.modules)
+"""
+
+
+def test_what_it_loads_is_all_that_pages_are_made_of() -> None:
+    command = [sys.executable, "-c", LOADED]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    ours = {
+        f"neuralscope.{room}.{path.stem}"
+        for room in ("analysis", "charts", "ui")
+        for path in (CHECKOUT / "neuralscope" / room).glob("[!_]*.py")
+    }
+    assert ours | {"altair", "pandas"} <= loaded
+
+
+def test_it_hands_its_arguments_to_streamlit(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[str]] = []
+    monkeypatch.setattr(
+        "streamlit.web.cli.main", lambda arguments, prog_name: given.append(arguments)
+    )
+    monkeypatch.setattr(sys, "argv", ["serve", "run", "dashboard.py", "--server.port", "8600"])
+    serve.main()
+    assert given == [["run", "dashboard.py", "--server.port", "8600"]]
