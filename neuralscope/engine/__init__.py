@@ -27,7 +27,7 @@ from neuralscope.engine.activations import ACTIVATIONS
 from neuralscope.engine.health import LayerHealth
 from neuralscope.engine.initializers import AUTO, INITIALIZERS
 from neuralscope.engine.network import Network, count_parameters
-from neuralscope.engine.optimizers import OPTIMIZERS, Spread, Work, in_turn
+from neuralscope.engine.optimizers import OPTIMIZERS
 from neuralscope.engine.rate_test import RateTried, Suggestion, suggest_rate, try_rates
 from neuralscope.engine.schedules import SCHEDULES, Schedule
 from neuralscope.engine.training import (
@@ -60,13 +60,10 @@ __all__ = [
     "Restored",
     "Schedule",
     "Score",
-    "Spread",
     "StepEnd",
     "Suggestion",
     "Training",
-    "Work",
     "count_parameters",
-    "in_turn",
     "score",
     "suggest_rate",
     "try_rates",

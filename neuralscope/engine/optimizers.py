@@ -17,7 +17,7 @@ place; `grad` serves as work space and is used up.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from math import sqrt
 from typing import ClassVar
 
@@ -28,18 +28,6 @@ from neuralscope.engine.arrays import Array
 BLOCK = 131_072
 """Parameters updated in one go: half a megabyte of each vector."""
 
-Work = Callable[[slice], None]
-"""Does its part of something for one block of all vectors."""
-
-Spread = Callable[[Work, Sequence[slice]], None]
-"""Sees to it that the work is done once for each block, in any order."""
-
-
-def in_turn(work: Work, blocks: Sequence[slice]) -> None:
-    """Do the work for one block after the other."""
-    for block in blocks:
-        work(block)
-
 
 class Optimizer(ABC):
     """Moves parameters along their gradient, one step at a time.
@@ -48,49 +36,40 @@ class Optimizer(ABC):
         settings: Names of the settings this optimizer reads besides the learning rate; its
             constructor takes them as keywords.
         memory: Names of the vectors it remembers.
-        scratch: Names of the vectors it scribbles on within a step.
         state: Those vectors, by name, zero at first.
         step_count: Steps taken so far.
-        spread: Who does the blocks of a step, `in_turn` by default. Every parameter is on its own,
-            so whoever has threads to spare may share the blocks out: the result is the same.
     """
 
     settings: ClassVar[tuple[str, ...]] = ()
     memory: ClassVar[tuple[str, ...]] = ()
-    scratch: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, parameters: Array) -> None:
         """Make zeroed memory and work space that fit these parameters."""
         self.state: dict[str, Array] = {name: np.zeros_like(parameters) for name in self.memory}
         self.step_count = 0
-        self.spread: Spread = in_turn
-        self._vectors = {**self.state, **{name: np.empty_like(parameters) for name in self.scratch}}
-        self._blocks = [slice(i, i + BLOCK) for i in range(0, len(parameters), BLOCK)]
 
     def update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
         """Take one step: change `parameters` in place, use up `grad`."""
         self.step_count += 1
-
-        def step(block: slice) -> None:
-            vectors = {name: vector[block] for name, vector in self._vectors.items()}
-            self._update(parameters[block], grad[block], learning_rate, vectors)
-
         # A block at a time: what one operation of the formula has touched is still in the cache
-        # for the next.
-        self.spread(step, self._blocks)
+        # for the next. Every parameter is on its own, so the result is the same.
+        for start in range(0, len(parameters), BLOCK):
+            block = slice(start, start + BLOCK)
+            memory = {name: vector[block] for name, vector in self.state.items()}
+            self._update(parameters[block], grad[block], learning_rate, memory)
 
     @abstractmethod
     def _update(
-        self, parameters: Array, grad: Array, learning_rate: float, vectors: Mapping[str, Array]
+        self, parameters: Array, grad: Array, learning_rate: float, memory: Mapping[str, Array]
     ) -> None:
-        """The formula, on a block of all vectors: parameters, grad, the others by name."""
+        """The formula, on a block of all vectors."""
 
 
 class SGD(Optimizer):
     """Stochastic gradient descent: straight downhill."""
 
     def _update(
-        self, parameters: Array, grad: Array, learning_rate: float, vectors: Mapping[str, Array]
+        self, parameters: Array, grad: Array, learning_rate: float, memory: Mapping[str, Array]
     ) -> None:
         np.multiply(grad, learning_rate, out=grad)
         np.subtract(parameters, grad, out=parameters)
@@ -108,9 +87,9 @@ class Momentum(Optimizer):
         self.momentum = momentum
 
     def _update(
-        self, parameters: Array, grad: Array, learning_rate: float, vectors: Mapping[str, Array]
+        self, parameters: Array, grad: Array, learning_rate: float, memory: Mapping[str, Array]
     ) -> None:
-        velocity = vectors["velocity"]
+        velocity = memory["velocity"]
         np.multiply(velocity, self.momentum, out=velocity)
         np.add(velocity, grad, out=velocity)
         np.multiply(velocity, learning_rate, out=grad)
@@ -121,9 +100,9 @@ class Nesterov(Momentum):
     """Momentum that looks ahead: the gradient is felt once more where the velocity leads."""
 
     def _update(
-        self, parameters: Array, grad: Array, learning_rate: float, vectors: Mapping[str, Array]
+        self, parameters: Array, grad: Array, learning_rate: float, memory: Mapping[str, Array]
     ) -> None:
-        velocity = vectors["velocity"]
+        velocity = memory["velocity"]
         np.multiply(velocity, self.momentum, out=velocity)
         np.add(velocity, grad, out=velocity)
         # p -= lr g, then p -= lr mu v: one vector of work space is enough.
@@ -137,17 +116,17 @@ class RMSProp(Optimizer):
     """Each parameter gets its own step size: the gradient over its recent root mean square."""
 
     memory = ("mean_square",)
-    scratch = ("work",)
 
     def __init__(self, parameters: Array, *, rho: float = 0.9, epsilon: float = 1e-8) -> None:
         """Remember the share `rho` of the mean square; `epsilon` guards the division."""
         super().__init__(parameters)
         self.rho, self.epsilon = rho, epsilon
+        self._work = np.empty_like(parameters[:BLOCK])
 
     def _update(
-        self, parameters: Array, grad: Array, learning_rate: float, vectors: Mapping[str, Array]
+        self, parameters: Array, grad: Array, learning_rate: float, memory: Mapping[str, Array]
     ) -> None:
-        mean_square, work = vectors["mean_square"], vectors["work"]
+        mean_square, work = memory["mean_square"], self._work[: len(grad)]
         np.multiply(mean_square, self.rho, out=mean_square)
         np.multiply(grad, grad, out=work)
         np.multiply(work, 1 - self.rho, out=work)
@@ -178,7 +157,7 @@ class Adam(Optimizer):
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def _update(
-        self, parameters: Array, grad: Array, learning_rate: float, vectors: Mapping[str, Array]
+        self, parameters: Array, grad: Array, learning_rate: float, memory: Mapping[str, Array]
     ) -> None:
         # Kept are not the means but the sums under them, which saves two operations,
         #   M = b1 M + g,  S = b2 S + g^2:  m' = M / n1,  s' = S / n2,
@@ -187,7 +166,7 @@ class Adam(Optimizer):
         #   lr m' / (sqrt(s') + eps) = [lr sqrt(n2) / n1] M / (sqrt(S) + sqrt(n2) eps)
         n1 = (1 - self.beta1**self.step_count) / (1 - self.beta1)
         n2 = (1 - self.beta2**self.step_count) / (1 - self.beta2)
-        gradient_sum, square_sum = vectors["gradient_sum"], vectors["square_sum"]
+        gradient_sum, square_sum = memory["gradient_sum"], memory["square_sum"]
 
         np.multiply(gradient_sum, self.beta1, out=gradient_sum)
         np.add(gradient_sum, grad, out=gradient_sum)
@@ -222,10 +201,10 @@ class AdamW(Adam):
         self.weight_decay = weight_decay
 
     def _update(
-        self, parameters: Array, grad: Array, learning_rate: float, vectors: Mapping[str, Array]
+        self, parameters: Array, grad: Array, learning_rate: float, memory: Mapping[str, Array]
     ) -> None:
         np.multiply(parameters, 1 - learning_rate * self.weight_decay, out=parameters)
-        super()._update(parameters, grad, learning_rate, vectors)
+        super()._update(parameters, grad, learning_rate, memory)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {

@@ -20,7 +20,6 @@ from neuralscope.engine import (
 from neuralscope.engine.batches import count_batches
 from neuralscope.errors import ConfigError
 from neuralscope.runs.config import RunConfig
-from neuralscope.runs.threads import blas_threads, spread_over
 
 
 def examples(dataset: Dataset, split: str) -> Examples:
@@ -62,7 +61,6 @@ def prepare(config: RunConfig, dataset: Dataset, network: Network | None = None)
     optimizer = optimizer_class(
         network.parameters, **{name: getattr(config, name) for name in optimizer_class.settings}
     )
-    optimizer.spread = spread_over(blas_threads(config, dataset.n_features, dataset.n_classes))
     schedule = Schedule(
         config.schedule,
         steps_per_epoch=count_batches(len(train), config.batch_size),
