@@ -85,6 +85,7 @@ def _await_first_point(run_id: str, status: str) -> None:
     """Look for the first point without drawing anything: that would only delay it."""
     run = _read(run_id)
     if run is None or run.status != status or not _is_awaited(run):
+        st.session_state["first_point"] = run_id
         st.rerun()
 
 
@@ -116,7 +117,8 @@ def _draw(run: Run) -> None:
     _figures(run, epochs)
     _curves(store, run, epochs)
     health_table.show(store, run, epochs)
-    _moment(store, run)
+    if st.session_state.pop("first_point", None) != run.run_id:  # that is drawn before all this
+        _moment(store, run)
     _facts(run)
 
 
