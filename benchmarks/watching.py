@@ -215,6 +215,7 @@ def click_to_first_point(store: Store, tries: int) -> list[float]:
             page.wait_for_timeout(2000)
             began = time.perf_counter()
             start.click()
+            page.get_by_text("How it learns").wait_for()  # the sketch of the network is gone
             page.locator("[data-testid=stVegaLiteChart] .marks").first.wait_for()
             times.append(time.perf_counter() - began)
             page.get_by_role("button", name="Stop", exact=True).click()

@@ -47,15 +47,14 @@ CHROMIUM_FLAGS = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder; on several cores two of them share these out.
+    """Mark every test of this folder; on several cores, one of them does all: a browser is enough.
 
     They come first, since they take longest.
     """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            is_live = item.path.stem == "test_train"
-            item.add_marker(pytest.mark.xdist_group("browser live" if is_live else "browser"))
+            item.add_marker(pytest.mark.xdist_group("browser"))
     items.sort(key=lambda item: item.get_closest_marker("browser") is None)
 
 
