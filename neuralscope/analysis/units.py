@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuralscope.engine import Network
-from neuralscope.engine.health import ENDS, MOSTLY, NEAR_END
+from neuralscope.engine.health import ENDS, MOSTLY, at_end
 
 Array = npt.NDArray[np.floating]
 
@@ -113,10 +113,7 @@ def idle_units(activations: npt.ArrayLike, activation: str) -> Idle:
     outputs = np.asarray(activations)
     none = np.zeros(0, np.int64)
     if activation in ENDS:
-        low, high = ENDS[activation]
-        margin = NEAR_END * (high - low)
-        at_end = (outputs <= low + margin) | (outputs >= high - margin)
-        share = at_end.mean(axis=0)
+        share = at_end(outputs, activation).mean(axis=0)
         return Idle(none, np.flatnonzero(share >= MOSTLY), share)
     share = (outputs > 0).mean(axis=0)
     dead = np.flatnonzero(share == 0) if activation in ("relu", "leaky_relu") else none

@@ -21,6 +21,7 @@ from math import isfinite, sqrt
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from neuralscope.engine.arrays import Array
 from neuralscope.engine.network import Network
@@ -39,6 +40,14 @@ BLOCK = 8_192
 
 LARGEST = float(np.finfo(np.float64).max)
 """Stands for what is no finite number."""
+
+
+def at_end(a: Array, activation: str) -> npt.NDArray[np.bool_]:
+    """Return where a tanh or sigmoid unit's output (n, units) is near one of its ends."""
+    low, high = ENDS[activation]
+    margin = NEAR_END * (high - low)
+    near: npt.NDArray[np.bool_] = (a <= low + margin) | (a >= high - margin)
+    return near
 
 
 class LayerHealth(NamedTuple):
@@ -114,10 +123,7 @@ class Checkup:
         hidden = zip(self._network.activation, outputs, self._counts, strict=False)
         for activation, a, counts in hidden:
             if activation in ENDS:
-                low, high = ENDS[activation]
-                margin = NEAR_END * (high - low)
-                at_end = (a <= low + margin) | (a >= high - margin)
-                counts += np.add.reduce(at_end, axis=0, dtype=np.int64)
+                counts += np.add.reduce(at_end(a, activation), axis=0, dtype=np.int64)
             else:
                 counts += np.logical_or.reduce(a > 0, axis=0)
 

@@ -105,11 +105,7 @@ class Network:
 
     def logits(self, x: npt.ArrayLike) -> Array:
         """Return the output before softmax, (n, classes), for x (n, features) in [0, 1]."""
-        return self._run(x)[-1]
-
-    def outputs(self, x: npt.ArrayLike) -> list[Array]:
-        """Return each layer's output, one array (n, units) a layer; the last the logits."""
-        return self._run(x)
+        return self.outputs(x)[-1]
 
     def predict_proba(self, x: npt.ArrayLike) -> Array:
         """Return the probability of each class, (n, classes); each row sums to one."""
@@ -122,12 +118,15 @@ class Network:
 
     def activations(self, x: npt.ArrayLike) -> list[Array]:
         """Return each layer's output, one array (n, units) a layer; the last the probabilities."""
-        outputs = self._run(x)
+        outputs = self.outputs(x)
         softmax(outputs[-1])
         return outputs
 
-    def _run(self, x: npt.ArrayLike) -> list[Array]:
-        """Return each layer's output for any number of examples, in chunks that fit the cache."""
+    def outputs(self, x: npt.ArrayLike) -> list[Array]:
+        """Return each layer's output, one array (n, units) a layer; the last the logits.
+
+        Any number of examples are run through in chunks that fit the cache.
+        """
         examples = self._checked(x)
         outputs = [np.empty((len(examples), n), self.dtype) for n in self.sizes[1:]]
         scratch = [np.empty((min(CHUNK, len(examples)), n), self.dtype) for n in self.sizes[1:]]
@@ -282,18 +281,9 @@ class Network:
         arrays, metadata = weights.read(path)
         activation = weights.checked_activation(path, arrays, metadata, ACTIVATIONS)
         sizes = [arrays[0].shape[0], *(weight.shape[1] for weight in arrays[::2])]
-        network = cls(
-            sizes,
-            activation=activation,
-            initializer="zeros",
-            rng=np.random.default_rng(0),
-            dtype=arrays[0].dtype,
-        )
-        for layer, weight, bias in zip(network.layers, arrays[::2], arrays[1::2], strict=True):
-            layer.weight[...] = weight
-            layer.bias[...] = bias
-        network.metadata = metadata
-        return network
+        # The file holds them in the order of the flat vector.
+        parameters = np.concatenate([array.reshape(-1) for array in arrays], dtype=arrays[0].dtype)
+        return _with_parameters(sizes, activation, parameters, metadata)
 
 
 def count_parameters(sizes: Sequence[int]) -> int:

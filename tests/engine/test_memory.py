@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
 
-from neuralscope.engine import ACTIVATIONS, OPTIMIZERS, Examples, Network, Schedule, Training
+from neuralscope.engine import (
+    ACTIVATIONS,
+    OPTIMIZERS,
+    Examples,
+    Network,
+    Record,
+    Schedule,
+    Training,
+)
 from neuralscope.engine.workspace import Workspace
 
 BATCH, FEATURES, UNITS = 128, 400, 300
@@ -19,6 +28,23 @@ BUFFER = BATCH * UNITS * 4
 
 
 EVERYTHING = {"l1": 1e-5, "label_smoothing": 0.1, "clip_norm": 0.1, "max_norm": 0.5, "patience": 3}
+
+
+def assert_no_array_is_made(records: Iterator[Record], n: int) -> None:
+    """Go through two records, and look at the memory during the next n."""
+    tracemalloc.start()
+    try:
+        for _ in islice(records, 2):
+            pass
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in islice(records, n):
+            pass
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < BUFFER / 50
+    assert peak - before < BUFFER / 2
 
 
 @pytest.mark.parametrize(
@@ -53,19 +79,7 @@ def test_steps_allocate_no_array(optimizer: str, activation: str, extras: dict[s
     for _ in islice(records, 13 + 3 + 1):  # through the short batch and into the second epoch
         pass
 
-    tracemalloc.start()
-    try:
-        for _ in islice(records, 2):
-            pass
-        before, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        for _ in islice(records, 10):
-            pass
-        after, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert after - before < BUFFER / 50
-    assert peak - before < BUFFER / 2
+    assert_no_array_is_made(records, 10)
 
 
 def test_floating_point_inputs_weights_and_smoothing_allocate_no_array_either() -> None:
@@ -95,19 +109,7 @@ def test_floating_point_inputs_weights_and_smoothing_allocate_no_array_either() 
     for _ in islice(records, 2):
         pass
 
-    tracemalloc.start()
-    try:
-        for _ in islice(records, 2):
-            pass
-        before, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        for _ in islice(records, 8):
-            pass
-        after, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert after - before < BUFFER / 50
-    assert peak - before < BUFFER / 2
+    assert_no_array_is_made(records, 8)
 
 
 def test_a_short_batch_gets_rows_of_the_same_memory() -> None:

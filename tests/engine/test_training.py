@@ -548,23 +548,28 @@ def test_unshuffled_epochs_take_the_examples_as_they_stand(
     assert seen == [*range(50), *range(50)]
 
 
+def trained_on(examples: Examples, sizes: tuple[int, ...], epochs: int) -> np.ndarray:
+    """Return the parameters of a network that has learned these examples."""
+    network = Network(sizes, rng=np.random.default_rng(0))
+    training = Training(
+        network,
+        OPTIMIZERS["sgd"](network.parameters),
+        Schedule("constant", 13, epochs),
+        examples,
+        examples.first(20),
+        learning_rate=0.1,
+        batch_size=16,
+        epochs=epochs,
+        shuffle_rng=np.random.default_rng(1),
+        dropout_rng=np.random.default_rng(2),
+    )
+    list(training.records())
+    return network.parameters
+
+
 def test_floating_point_examples_train_as_their_pixels_do(digits: Examples) -> None:
     def trained(examples: Examples) -> np.ndarray:
-        network = Network((36, 12, 10), rng=np.random.default_rng(0))
-        training = Training(
-            network,
-            OPTIMIZERS["sgd"](network.parameters),
-            Schedule("constant", 13, 2),
-            examples,
-            examples.first(20),
-            learning_rate=0.1,
-            batch_size=16,
-            epochs=2,
-            shuffle_rng=np.random.default_rng(1),
-            dropout_rng=np.random.default_rng(2),
-        )
-        list(training.records())
-        return network.parameters
+        return trained_on(examples, (36, 12, 10), epochs=2)
 
     inputs = digits.pixels.astype(np.float32) * np.float32(digits.scale)
     ones = np.ones(len(digits), np.float32)
@@ -577,21 +582,7 @@ def test_examples_of_weight_zero_are_not_learned(digits: Examples) -> None:
     def trained(labels: np.ndarray) -> np.ndarray:
         weights = np.tile([2, 0], 100).astype(np.float32)
         examples = Examples(digits.pixels, labels, digits.scale, weights)
-        network = Network((36, 10), rng=np.random.default_rng(0))
-        training = Training(
-            network,
-            OPTIMIZERS["sgd"](network.parameters),
-            Schedule("constant", 13, 1),
-            examples,
-            examples.first(20),
-            learning_rate=0.1,
-            batch_size=16,
-            epochs=1,
-            shuffle_rng=np.random.default_rng(1),
-            dropout_rng=np.random.default_rng(2),
-        )
-        list(training.records())
-        return network.parameters
+        return trained_on(examples, (36, 10), epochs=1)
 
     other = digits.labels.copy()
     other[1::2] = 0
