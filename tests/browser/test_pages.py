@@ -331,6 +331,11 @@ def draw_a_stroke(tab: Tab, expect: Any, trained: Trained) -> None:
 
 def go_back_to_all_mistakes(tab: Tab, expect: Any, trained: Trained) -> None:
     expect(tab.sentence(f"Validation digit number {trained.wrong(5)[0]} is")).to_be_visible()
+    # The page is complete, and has been drawn again since what takes long was there.
+    expect(tab.sentence("training digits nearest to it by what")).to_be_visible()
+    expect(tab.page.get_by_test_id("stApp")).to_have_attribute(
+        "data-test-script-state", "notRunning"
+    )
     tab.page.get_by_role("button", name="All mistakes").click()
     expect(tab.sentence(trained.wrong_now(5))).to_be_visible()
     tab.wait_for_query(digit=None)
