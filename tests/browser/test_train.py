@@ -11,6 +11,7 @@ import pytest
 
 from neuralscope.runs import FINISHED, STOPPED, RunConfig
 from neuralscope.runs.trainer import Trainer
+from tests.browser.conftest import until
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Server, Tab
@@ -111,7 +112,7 @@ def test_pause_resume_and_stop(server: Server, open_tab: OpenTab, expect: Any) -
     tab.button("Resume").click()
     expect(tab.badge("Running")).to_be_visible()
     expect(tab.mark("resumed")).to_be_visible()
-    assert server.store.run(run_id).step > step
+    until(lambda: server.store.run(run_id).step > step, "a step after the pause")
     tab.button("Stop").click()
     expect(tab.sentence("of the 360 test digits")).to_be_visible()
     expect(tab.badge("Stopped")).to_be_visible()
