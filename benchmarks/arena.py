@@ -82,7 +82,9 @@ def _serve(name: str, line: Connection) -> None:
             return
         try:
             if row not in epochs:
-                epochs[row] = CONTESTANTS[name].prepare(ROWS[row], pictures())
-            line.send(min(epochs[row]() for _ in range(EPOCHS_IN_A_TURN)))
+                shown = pictures().first(ROWS[row].share)
+                epochs[row] = CONTESTANTS[name].prepare(ROWS[row], shown)
+            seconds = min(epochs[row]() for _ in range(EPOCHS_IN_A_TURN))
+            line.send(seconds / ROWS[row].share)
         except Exception:
             line.send(traceback.format_exc())

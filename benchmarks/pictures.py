@@ -21,6 +21,11 @@ class Pictures(NamedTuple):
     pixels: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
 
+    def first(self, share: float) -> Pictures:
+        """Return the first of them, this share of all."""
+        n = round(share * len(self.labels))
+        return Pictures(self.pixels[:n], self.labels[:n])
+
     def scaled(self) -> npt.NDArray[np.float32]:
         """Return the pixels as `float32` from 0 to 1, as the other libraries want them."""
         return np.multiply(self.pixels, np.float32(1 / 255), dtype=np.float32)

@@ -76,7 +76,7 @@ def step_times(row: Row, epochs: int) -> tuple[dict[Operation, float], float]:
 
     They are medians, which a moment in which the machine was busy does not touch.
     """
-    training = new_training(row, pictures())
+    training = new_training(row, pictures().first(row.share))
     records = training.records()
     times: Times = defaultdict(list)
     whole: list[float] = []

@@ -22,7 +22,8 @@ from neuralscope.engine import (
 )
 from neuralscope.runs.threads import limited_to
 
-N_VALIDATION = 5_000
+PICTURES_PER_EVALUATED = 12
+"""One is evaluated for so many trained on, in validation as in training: 5,000 of 60,000."""
 WITHOUT_END = 10_000
 
 
@@ -49,7 +50,7 @@ def prepare_on_one_core(row: Row, pictures: Pictures) -> Epoch:
 
 
 def prepare_evaluated(row: Row, pictures: Pictures) -> Epoch:
-    """Return a function that times steps and evaluation, which is on 5,000 + 5,000 examples."""
+    """Return a function that times steps and evaluation."""
     records = new_training(row, pictures).records()
 
     def epoch() -> float:
@@ -70,7 +71,7 @@ def new_training(row: Row, pictures: Pictures) -> Training:
         OPTIMIZERS[row.optimizer](network.parameters, **settings),
         Schedule("constant", steps_per_epoch=1, epochs=WITHOUT_END),
         examples,
-        examples.first(N_VALIDATION),
+        examples.first(len(examples) // PICTURES_PER_EVALUATED),
         learning_rate=row.learning_rate,
         batch_size=row.batch_size,
         epochs=WITHOUT_END,

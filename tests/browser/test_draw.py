@@ -88,9 +88,10 @@ class Sheet:
         )
 
 
-@pytest.fixture
-def run_id(server: Server) -> str:
-    return str(server.trained(epochs=20, hidden=(32,)).run_id)
+@pytest.fixture(scope="module")
+def run_id(session_server: Server) -> str:
+    """A run that all these tests draw for."""
+    return str(session_server.trained(epochs=20, hidden=(32,)).run_id)
 
 
 def test_a_digit_is_drawn_undone_and_cleared(
@@ -119,36 +120,24 @@ def test_a_digit_is_drawn_undone_and_cleared(
     expect(sheet.answer).to_have_count(0)
 
 
-def test_the_buttons_work_with_the_keyboard(
+def test_the_rubber_takes_ink_away_and_keys_are_enough_for_the_tools(
     server: Server, open_tab: OpenTab, expect: Any, run_id: str
 ) -> None:
     tab = open_tab(server.link(run=run_id))
     sheet = Sheet(tab)
     sheet.draw(SEVEN)
-    sheet.draw(BAR)
-    expect(sheet.answer).to_be_visible()
-    two_strokes = sheet.ink()
-    sheet.canvas.press("Control+z")
-    assert 0 < sheet.ink() < two_strokes
-    tab.button("Undo").press("Enter")
-    assert sheet.ink() == 0
-    expect(tab.sentence("Draw one digit on the sheet")).to_be_visible()
+    seven = sheet.ink()
     rubber = tab.button("Rubber")
     rubber.press("Space")
     expect(rubber).to_have_attribute("aria-pressed", "true")
-
-
-def test_the_rubber_takes_ink_away(
-    server: Server, open_tab: OpenTab, expect: Any, run_id: str
-) -> None:
-    tab = open_tab(server.link(run=run_id))
-    sheet = Sheet(tab)
-    sheet.draw(SEVEN)
-    before = sheet.ink()
-    tab.button("Rubber").click()
     sheet.draw(BAR)
-    assert 0 < sheet.ink() < before
+    assert 0 < sheet.ink() < seven
     expect(sheet.answer).to_be_visible()
+    sheet.canvas.press("Control+z")
+    assert sheet.ink() == seven
+    tab.button("Undo").press("Enter")
+    assert sheet.ink() == 0
+    expect(tab.sentence("Draw one digit on the sheet")).to_be_visible()
 
 
 def test_a_finger_draws_and_the_page_stays_where_it_is(

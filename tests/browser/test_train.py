@@ -52,16 +52,6 @@ def test_the_first_request_of_a_server_can_be_a_link_to_a_run(
     )
 
 
-def test_a_link_fills_the_form(server: Server, open_tab: OpenTab, expect: Any) -> None:
-    query = {"hidden": "17,5", "activation": "relu,tanh", "learning_rate": "0.037"}
-    tab = open_tab(server.link(**query, seed="4294967295"))
-    expect(tab.slider("Hidden layers")).to_have_attribute("aria-valuetext", "2")
-    expect(tab.slider("Units in layer 2")).to_have_attribute("aria-valuetext", "5")
-    expect(tab.slider("Learning rate")).to_have_attribute("aria-valuetext", "0.037")
-    expect(tab.page.get_by_role("spinbutton", name="Seed")).to_have_value("4294967295")
-    assert tab.query() == {"dataset": "digits", **query, "seed": "4294967295"}
-
-
 def test_a_control_changes_the_address_and_a_reload_keeps_it(
     server: Server, open_tab: OpenTab, expect: Any
 ) -> None:
@@ -73,17 +63,6 @@ def test_a_control_changes_the_address_and_a_reload_keeps_it(
     expect(tab.metric("Parameters")).to_have_text("26,122")
     expect(tab.slider("Hidden layers")).to_have_attribute("aria-valuetext", "2")
     expect(tab.slider("Learning rate")).to_have_attribute("aria-valuetext", "0.05")
-
-
-def test_a_schedule_brings_the_controls_it_needs(
-    server: Server, open_tab: OpenTab, expect: Any
-) -> None:
-    tab = open_tab(server.link())
-    expect(tab.slider("Drop factor")).to_have_count(0)
-    tab.page.get_by_role("combobox", name="Schedule").click()
-    tab.page.get_by_role("option", name="Step").click()
-    expect(tab.slider("Drop factor")).to_be_visible()
-    tab.page.wait_for_url("**schedule=step*")
 
 
 # A live run ---------------------------------------------------------------------------------------
