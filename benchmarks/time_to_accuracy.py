@@ -42,12 +42,12 @@ GOALS = {
         epochs=5,
     ),
     98.4: RunConfig(
-        hidden=(512,),
-        batch_size=128,
-        optimizer="adam",
-        learning_rate=0.002,
+        hidden=(256,),
+        batch_size=64,
+        optimizer="momentum",
+        learning_rate=0.1,
         schedule="linear",
-        epochs=10,
+        epochs=7,
         augmentation="shift",
     ),
 }
