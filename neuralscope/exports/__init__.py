@@ -1,0 +1,22 @@
+"""Exports: a run in other forms, and back.
+
+    write(store, run_id, "onnx", "digits.onnx")     one of FORMATS, in one piece or not at all
+    import_file(store, "digits.zip")                a run file or bare weights become a run
+
+formats         the forms by name
+trained         the network that a run has come to
+tables          csv, json
+onnx_model      onnx
+script          python
+report          html; its page is report.html
+run_file        run, out and in
+fields          reading a stranger's JSON
+snapshot_check  what the snapshots in a run file must be like
+bare_weights    a finished run made of a weights file
+arrival         import
+"""
+
+from neuralscope.exports.arrival import import_file
+from neuralscope.exports.formats import FORMATS, Format, content, write
+
+__all__ = ["FORMATS", "Format", "content", "import_file", "write"]

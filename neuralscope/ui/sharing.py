@@ -1,0 +1,96 @@
+"""Taking a run out as a file, and bringing one in."""
+
+from __future__ import annotations
+
+import functools
+import io
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import streamlit as st
+
+from neuralscope import exports
+from neuralscope.errors import NeuralScopeError
+from neuralscope.exports.onnx_model import MISSING
+from neuralscope.runs import Run, Store, list_snapshots
+from neuralscope.ui import resources
+from neuralscope.ui.words import plain
+
+MOST_MEGABYTES = 20
+"""Of an upload, as on every page. Runs of wide networks with Adam are larger: they come in through
+the terminal."""
+
+
+def show_export(run: Run) -> None:
+    """Draw a menu with a button for each format. A file is made only when it is asked for."""
+    store = resources.store()
+    with st.popover("Export", icon=":material/download:", key=f"export_{run.run_id}"):
+        try:
+            has_network = bool(list_snapshots(store, run.run_id))
+        except NeuralScopeError as error:
+            st.error(plain(str(error)))
+            return
+        if not has_network:
+            st.caption("It has no snapshot yet, so there is no network to save.")
+        lacks_onnx = find_spec("onnx") is None
+        for name, form in exports.FORMATS.items():
+            st.download_button(
+                form.label,
+                functools.partial(_content, store, run.run_id, name),
+                file_name=form.file_name(run.run_id),
+                mime=form.mime,
+                help=MISSING if name == "onnx" and lacks_onnx else form.description,
+                disabled=(form.needs_network and not has_network)
+                or (name == "onnx" and lacks_onnx),
+                on_click="ignore",
+                width="stretch",
+                key=f"export_{name}_{run.run_id}",
+            )
+
+
+def _content(store: Store, run_id: str, form: str) -> io.BytesIO:
+    # Runs when the button is clicked, outside of the page: what fails there, the browser tells.
+    return io.BytesIO(exports.content(store, run_id, form))
+
+
+def show_import() -> None:
+    """Draw an upload for a run file or a weights file, and say what became of it."""
+    upload = st.file_uploader(
+        "Import a run",
+        type=["zip", "npz"],
+        help="A whole run (.zip) that was exported here or elsewhere, or bare weights (.npz), "
+        f"which become a finished run. Files of more than {MOST_MEGABYTES} MB come in through the "
+        "terminal: `python -m neuralscope runs import FILE`.",
+        max_upload_size=MOST_MEGABYTES,
+        key="import_run",
+    )
+    if upload is None:
+        st.session_state.pop("imported_run", None)
+        return
+    done = st.session_state.get("imported_run")
+    if done is None or done[0] != upload.file_id:
+        # Kept, because the upload stays on the page and is there at every redraw.
+        done = (upload.file_id, *_bring_in(upload.name, upload.getbuffer()))
+        st.session_state["imported_run"] = done
+    _, is_in, sentence = done
+    if is_in:
+        st.success(sentence)
+    else:
+        st.error(sentence)
+
+
+def _bring_in(name: str, content: memoryview) -> tuple[bool, str]:
+    """Import an uploaded file; return whether it worked, and a sentence."""
+    try:
+        store = resources.store()
+        with tempfile.TemporaryDirectory(prefix="neuralscope-") as folder:
+            path = Path(folder) / "upload"
+            path.write_bytes(content)
+            run_id = exports.import_file(store, path, name=name)
+        run = store.run(run_id)
+    except NeuralScopeError as error:
+        return False, plain(str(error))
+    except OSError as error:
+        return False, plain(f"{name} could not be read: {error.strerror or error}.")
+    return True, f"Imported **{plain(run.name)}** as run {run_id}. It is now on every page."
