@@ -2,6 +2,7 @@
 
 ablation        what a network loses without one unit
 calibration     is it right as often as it is sure, and may it stay silent
+comparison      how runs differ, by how much, and whether that is chance
 confusion       which class was taken for which
 contributions   which units decided between two classes
 counterfactual  the smallest change that turns an answer

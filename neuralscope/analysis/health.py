@@ -200,7 +200,7 @@ def _is_dead(history: History, layer: int, seen: Circumstances) -> Verdict:
     if layer == len(seen.hidden) or share * seen.hidden[layer] < FEW:
         return GOOD
     leaky = seen.activations[layer] == "leaky_relu"
-    what = "are below zero on every digit" if leaky else "never fire"
+    what = "are below zero on every picture" if leaky else "never fire"
     verdict = _above(DEAD, share, f"{_percent(share)} of the units {what}; {_cause(seen)}.")
     # A leaky unit goes on learning, at a hundredth of the pace.
     return verdict._replace(state="watch") if leaky and verdict.problem else verdict

@@ -6,6 +6,7 @@ same in words. Nothing here knows of runs, networks, data sets or pages.
 
     colors.py         the palette, and the scales from number to colour
     figure.py         a chart as structure, data and words
+    comparison.py     several runs over each other, their settings, who is better
     curves.py         learning curves, and how long ones are thinned and smoothed
     network.py        the architecture, sketched
     images.py         weights and digits as pixels
@@ -18,6 +19,7 @@ same in words. Nothing here knows of runs, networks, data sets or pages.
     units.py          what the units of a network do
     projection.py     many digits as dots on a map
     rate_test.py      the loss while the learning rate grows
+    saved.py          the data of a chart as a table, to be saved
 """
 
 from __future__ import annotations
@@ -66,6 +68,7 @@ from neuralscope.charts.network import describe_network, network_sketch
 from neuralscope.charts.probabilities import describe_probabilities, percent, probability_bars
 from neuralscope.charts.projection import describe_digit_map, digit_map, thumbnails
 from neuralscope.charts.rate_test import describe_rate_test, rate_test_curve
+from neuralscope.charts.saved import readable, saved_rows
 from neuralscope.charts.scores import class_scores, describe_scores
 from neuralscope.charts.units import (
     class_bars,
@@ -117,9 +120,11 @@ __all__ = [
     "png",
     "probability_bars",
     "rate_test_curve",
+    "readable",
     "refusal_curve",
     "reliability_diagram",
     "removal_curve",
+    "saved_rows",
     "signed_picture",
     "smooth",
     "thin",

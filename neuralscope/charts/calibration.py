@@ -331,7 +331,7 @@ def _refusal_template(height: int) -> Mapping[str, Any]:
     x = alt.X(
         "share:Q",
         scale=alt.Scale(zero=True, nice=False),
-        axis=_percent_axis("Digits refused (%)", grid=False, tickCount=8),
+        axis=_percent_axis("Answers refused (%)", grid=False, tickCount=8),
     )
     y = alt.Y(
         "error:Q",

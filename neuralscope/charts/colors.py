@@ -6,6 +6,9 @@ the ten digit colours were searched for the largest distance (in OKLab) between 
 seen with normal, red-blind, green-blind and blue-blind vision. Colour is never the only sign:
 whatever it says, a word, a position or a shape says too.
 
+Data of more classes than ten go on with `class_colors`, each colour as far as can be from all
+before it.
+
 Two scales turn numbers into colour. `diverging` is for values around zero, such as weights: blue
 below, red above, and exactly the neutral colour at zero. `sequential` is for amounts.
 """
@@ -73,6 +76,53 @@ def contrast(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[
     """Contrast ratio of WCAG 2, from 1 (the same) to 21 (black on white)."""
     a, b = luminance(one), luminance(other)
     return np.asarray((np.maximum(a, b) + 0.05) / (np.minimum(a, b) + 0.05), dtype=np.float64)
+
+
+def class_colors(k: int) -> tuple[str, ...]:
+    """The colours of `k` classes: the ten of the digits first, then ever more alike ones.
+
+    Each further one is, of all colours that stand out from both backgrounds, the one farthest (in
+    OKLab) from those before it; so a class keeps its colour however many there are.
+    """
+    return _class_colors(max(k, 100))[:k]
+
+
+@functools.cache
+def _class_colors(k: int) -> tuple[str, ...]:
+    levels = np.arange(8, 256, 16)
+    grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
+    backgrounds = (rgb(LIGHT_BACKGROUND), rgb(DARK_BACKGROUND))
+    grid = grid[np.min([contrast(grid / 255, each) for each in backgrounds], axis=0) > 2.2]
+    places = oklab(grid / 255)
+    chosen = list(DIGITS[:k])
+    nearest = np.full(len(grid), np.inf)
+    for i in range(k):
+        if i >= len(DIGITS):
+            chosen += hex_colors(grid[[nearest.argmax()]].astype(np.uint8))
+        away = np.linalg.norm(places - oklab(rgb(chosen[i])), axis=1)
+        nearest = np.minimum(nearest, away)
+    return tuple(chosen)
+
+
+def oklab(color: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Colours (..., 3) in 0..1 where distances are as seen: https://bottosson.github.io/posts/oklab/."""
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    to_cones = np.array(
+        [
+            [0.4122214708, 0.5363325363, 0.0514459929],
+            [0.2119034982, 0.6806995451, 0.1073969566],
+            [0.0883024619, 0.2817188376, 0.6299787005],
+        ]
+    )
+    to_lab = np.array(
+        [
+            [0.2104542553, 0.7936177850, -0.0040720468],
+            [1.9779984951, -2.4285922050, 0.4505937099],
+            [0.0259040371, 0.7827717662, -0.8086757660],
+        ]
+    )
+    lab: NDArray[np.float64] = np.cbrt(linear @ to_cones.T) @ to_lab.T
+    return lab
 
 
 @functools.cache

@@ -35,6 +35,7 @@ from neuralscope.charts.colors import (
     rgb,
 )
 from neuralscope.charts.figure import INK, ON_DARK, Figure, table, template
+from neuralscope.charts.saved import columns_saved
 
 Show = Literal["count", "share", "errors"]
 
@@ -177,6 +178,7 @@ def confusion_change(
         "predicted": predicted,
         "fill": np.asarray([RIGHT, WRONG, NEUTRAL], dtype=object)[hue],
         "opacity": opacity,
+        "by": by,
         "change": np.where(size == 0, "none", signed),
         "verdict": np.asarray(["better", "worse", "as before"], dtype=object)[hue],
         "true_name": object_names[true],
@@ -330,8 +332,14 @@ def _template(names: tuple[str, ...], noun: str, is_change: bool = False) -> Map
                 color=alt.ExprRef(expr=f"{ON_DARK} ? datum.on_dark : datum.on_light"),
             ).encode(text="text:N")
         )
+    saved = {"true_name": f"True {noun}", "predicted_name": f"Predicted {noun}"}
+    if is_change:
+        saved |= {"by": "Change", "verdict": "That is"}
+    else:
+        saved |= {"count": "How many", "share": f"Share of this true {noun}"}
     return template(
         alt.layer(*layers).properties(width=k * size, height=k * size),
         # Cells stay square: the axes come on top of this size instead of out of it.
         autosize={"type": "pad", "contains": "padding"},
+        usermeta=columns_saved("cells", saved),
     )

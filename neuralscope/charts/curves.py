@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuralscope.charts.colors import NEUTRAL, TRAIN, VALIDATION
 from neuralscope.charts.figure import BACKGROUND, FADED_INK, INK, Figure, table, template
+from neuralscope.charts.saved import columns_saved
 
 Quantity = Literal["loss", "accuracy"]
 XAxis = Literal["epoch", "step", "time"]
@@ -157,6 +158,7 @@ def learning_curves(
     points: EpochPoints,
     *,
     batches: Binned | None = None,
+    parent: EpochPoints | None = None,
     marks: Sequence[tuple[float, str]] = (),
     quantity: Quantity = "loss",
     x_axis: XAxis = "epoch",
@@ -176,6 +178,8 @@ def learning_curves(
         points: One value an epoch.
         batches: The minibatch curve, as `thin` returns it, with `x` on the chosen axis: epochs
             (fractions allowed), steps, or seconds.
+        parent: The run that this one was forked from; its curves are dashed and faint, and left out
+            where they are far beyond those of this one.
         marks: Events as (x, label), with x on the same axis.
         quantity: What the values are.
         x_axis: What to lay the curves out along.
@@ -208,7 +212,8 @@ def learning_curves(
         x, bin_x, marks_x = x / size, bin_x / size, marks_x / size
         x_domain = (x_domain[0] / size, x_domain[1] / size) if x_domain else None
 
-    shown = _Shown(quantity, log, (train, validation, mean, low, high))
+    former = _values(parent, x_axis) if parent is not None else ()
+    shown = _Shown(quantity, log, (train, validation, mean, low, high, *former[1:]))
     raw_train, raw_validation = shown(train), shown(validation)
     low, mean_shown, high = shown(low), smooth(shown(mean), smoothing), shown(high)
     if shown.flipped:
@@ -244,6 +249,20 @@ def learning_curves(
                 "high": high,
             }
         )
+    if former:
+        beside = _view(np.concatenate([raw_train, raw_validation]), quantity)
+        former_x = former[0] / (_TIME_UNITS[unit][0] if unit else 1.0)
+        right_end = max(right_end, _last(former_x))
+        curves = [smooth(shown(curve), smoothing) for curve in former[1:]]
+        tables["parent"] = pd.DataFrame(
+            {
+                "x": np.concatenate([former_x, former_x]),
+                "series": np.repeat(np.asarray(SERIES, dtype=object), len(former_x)),
+                "value": np.concatenate(
+                    [curve if log else _within(curve, *beside) for curve in curves]
+                ),
+            }
+        )
     if marks:
         tables["marks"] = _marks_table(marks_x, [label for _, label in marks], right_end)
 
@@ -260,6 +279,7 @@ def learning_curves(
             dots=len(x) <= MOST_DOTS,
             empty=empty,
             with_batches=batches is not None,
+            with_parent=bool(former),
             with_marks=bool(marks),
             x_domain=x_domain,
             height=height,
@@ -349,6 +369,18 @@ def _view(curves: Floats, quantity: Quantity) -> tuple[float, float]:
     if quantity == "loss":
         return -np.inf, 1.3 * highest
     return lowest - max(0.3 * (highest - lowest), 0.01), np.inf
+
+
+def _within(values: Floats, lowest: float, highest: float) -> Floats:
+    return np.where((values >= lowest) & (values <= highest), values, np.nan)
+
+
+def _values(points: EpochPoints, x_axis: XAxis) -> tuple[Floats, Floats, Floats]:
+    """Return place, training and validation of each epoch."""
+    places = {"epoch": points.epoch, "step": points.step, "time": points.seconds}
+    columns = (places[x_axis], points.train, points.validation)
+    x, train, validation = (np.asarray(values, dtype=np.float64) for values in columns)
+    return x, train, validation
 
 
 def _last(values: Floats) -> float:
@@ -491,6 +523,7 @@ def _template(
     dots: bool,
     empty: bool,
     with_batches: bool,
+    with_parent: bool,
     with_marks: bool,
     x_domain: tuple[float, float] | None,
     height: int,
@@ -557,6 +590,17 @@ def _template(
             batches.mark_area(opacity=0.14, color=TRAIN, **quiet).encode(y=y("low"), y2="high:Q"),
             batches.mark_line(strokeWidth=1.2, color=TRAIN_FAINT, **quiet).encode(y=y("mean")),
         ]
+    if with_parent:
+        layers.append(
+            alt.Chart(table("parent"))
+            .mark_line(strokeWidth=1.6, opacity=0.5, strokeDash=[5, 4], clip=True, tooltip=None)
+            .encode(
+                x=x,
+                y=y("value"),
+                stroke=alt.condition(is_training, alt.value(TRAIN), alt.value(VALIDATION)),
+                detail="series:N",
+            )
+        )
     lines = alt.Chart(table("lines")).encode(x=x)
     if smoothed:
         layers.append(
@@ -596,7 +640,13 @@ def _template(
             )
         )
     layers.append(_hover_layer(x, quantity, with_batches))
-    return template(alt.layer(*layers).properties(height=height))
+    value = {"loss": "Loss", "accuracy": "Error rate (share)" if log else "Accuracy (share)"}
+    columns = {"x": x_title or _TIME_UNITS[unit][1], "series": "Curve", "value": value[quantity]}
+    if smoothed:
+        columns["raw"] = f"{value[quantity]}, before smoothing"
+    return template(
+        alt.layer(*layers).properties(height=height), usermeta=columns_saved("lines", columns)
+    )
 
 
 def _best_layers(x: alt.X, y: alt.Y) -> list[alt.Chart]:

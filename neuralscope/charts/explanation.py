@@ -24,6 +24,7 @@ from neuralscope.charts.colors import INK_ON_LIGHT, NEUTRAL, RIGHT, WRONG, diver
 from neuralscope.charts.figure import FADED_INK, INK, Figure, table, template
 from neuralscope.charts.images import weight_limit
 from neuralscope.charts.probabilities import FIT_WIDTH, percent
+from neuralscope.charts.saved import columns_saved
 
 ROW: Final = 24  # pixels from one bar to the next
 CURVE_HEIGHT: Final = 140
@@ -140,6 +141,9 @@ def _bars_template(rows: int, one: str, other: str, noun: str) -> Mapping[str, A
     return template(
         alt.layer(bar, zero, number("above"), number("below")).properties(height=rows * ROW),
         autosize=FIT_WIDTH,
+        usermeta=columns_saved(
+            "parts", {"part": noun, "value": "Adds to the difference", "pushes": "Speaks for"}
+        ),
     )
 
 

@@ -38,6 +38,7 @@ def gallery(
     pixel_max: float = 255,
     columns: int = 6,
     size: int = 84,
+    noun: str = "digit",
 ) -> Figure:
     """Lay pictures out in rows, each with 'true -> predicted' and the confidence beneath.
 
@@ -52,6 +53,7 @@ def gallery(
         pixel_max: The pixel value that is full ink.
         columns: Pictures in a row.
         size: Width and height of a picture on the screen, in pixels.
+        noun: What one picture is called.
 
     Raises:
         ValueError: The lengths differ, or there is no column.
@@ -95,7 +97,7 @@ def gallery(
     return Figure(
         _template(columns, rows, size),
         {"pictures": pictures},
-        describe_gallery(true, predicted, confidence, class_names=class_names),
+        describe_gallery(true, predicted, confidence, class_names=class_names, noun=noun),
     )
 
 
@@ -105,6 +107,7 @@ def describe_gallery(
     confidence: ArrayLike,
     *,
     class_names: Sequence[str] | None = None,
+    noun: str = "digit",
 ) -> str:
     """Say in one sentence what the gallery shows.
 
@@ -113,11 +116,11 @@ def describe_gallery(
     """
     true, predicted = np.asarray(true), np.asarray(predicted)
     if not len(true):
-        return "No digits to show."
+        return f"No {noun}s to show."
     names = class_names
     first, taken = (str(names[c]) if names is not None else str(c) for c in (true[0], predicted[0]))
     wrong = int((true != predicted).sum())
-    many = "1 digit" if len(true) == 1 else f"{len(true):,} digits"
+    many = f"1 {noun}" if len(true) == 1 else f"{len(true):,} {noun}s"
     how = "recognised" if first == taken else f"taken for {taken}"
     return (
         f"{many}, {wrong:,} of them recognised wrongly; the first is a {first} {how}"

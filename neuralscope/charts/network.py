@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuralscope.charts.colors import DIVERGING, NEUTRAL
 from neuralscope.charts.figure import BACKGROUND, FADED_INK, INK, Figure, table, template
 from neuralscope.charts.images import digit_tiles, weight_limit
+from neuralscope.charts.saved import columns_saved
 
 HEIGHT: Final = 220
 MOST_CIRCLES: Final = 12
@@ -291,4 +292,5 @@ def _template(layers: int) -> Mapping[str, Any]:
     return template(
         alt.layer(lines, picture, circles, dots, outputs, title, detail).properties(height=HEIGHT),
         padding={"left": 0, "right": 0, "top": 4, "bottom": 4},
+        usermeta=columns_saved("captions", {"title": "Layer", "detail": "What it is"}),
     )

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from neuralscope.charts.colors import DIGITS, NEUTRAL, RIGHT, WRONG
+from neuralscope.charts.colors import NEUTRAL, RIGHT, WRONG, class_colors
 from neuralscope.charts.figure import FADED_INK, INK, Figure, class_rows, table, template
 
 BAR: Final = 20  # pixels from one bar to the next
@@ -125,7 +125,7 @@ def _bars(
     if np.isfinite(probabilities).all():
         answer = int(probabilities.argmax())
         if true is None:
-            color[answer], role[answer] = DIGITS[answer % len(DIGITS)], "answer"
+            color[answer], role[answer] = class_colors(answer + 1)[answer], "answer"
         elif answer == true:
             role[answer] = "right"
         else:

@@ -16,12 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from neuralscope.charts.colors import DIGITS, NEUTRAL, WRONG
+from neuralscope.charts.colors import WRONG, class_colors
 from neuralscope.charts.figure import Figure, table, template
 from neuralscope.charts.images import data_uri
+from neuralscope.charts.saved import columns_saved
 
 SHADES: Final = 8
 HEIGHT: Final = 480  # pixels of the map itself
+MOST_IN_LEGEND: Final = 40
 PICTURE: Final = 112  # pixels of a thumbnail in the tooltip
 
 # Tooltips show an image at its own size, which is that of the file: this one wraps the file of 28
@@ -121,13 +123,22 @@ def describe_digit_map(wrong: ArrayLike, *, noun: str = "digit") -> str:
 @functools.lru_cache(maxsize=16)
 def _template(names: tuple[str, ...], noun: str) -> Mapping[str, Any]:
     dot = alt.selection_point(name="dot", fields=["index"], on="click")
-    palette = [DIGITS[i] if i < len(DIGITS) else NEUTRAL for i in range(len(names))]
+    palette = list(class_colors(len(names)))
     color = alt.Color(
         "true:N",
         title=f"True {noun}",
         sort=None,
         scale=alt.Scale(domain=list(names), range=palette),
-        legend=alt.Legend(orient="top", columns=5, symbolOpacity=1, symbolSize=90),
+        # Of very many classes the list would be taller than the map: pointing at a dot names it.
+        legend=alt.Legend(
+            orient="top",
+            columns=5 if len(names) <= 10 else 10,
+            labelLimit=110,
+            symbolOpacity=1,
+            symbolSize=90,
+        )
+        if len(names) <= MOST_IN_LEGEND
+        else None,
     )
 
     def axis(name: str, title: str, kind: Any) -> Any:
@@ -161,9 +172,14 @@ def _template(names: tuple[str, ...], noun: str) -> Mapping[str, Any]:
         )
         .add_params(dot)
     )
+    columns = {"index": "Number", "true": "True", "predicted": "Answer"}
+    columns |= {"x": "First direction", "y": "Second direction"}
     return template(
         alt.layer(corners, dots).properties(height=HEIGHT),
         autosize={"type": "fit-x", "contains": "padding"},
         # Thousands of dots: one canvas is quicker than as many elements.
-        usermeta={"embedOptions": {"renderer": "canvas"}},
+        usermeta={
+            "embedOptions": {"renderer": "canvas"},
+            **columns_saved("dots", columns),
+        },
     )

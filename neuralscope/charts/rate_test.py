@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from neuralscope.charts.colors import RIGHT, TRAIN, WRONG
 from neuralscope.charts.figure import BACKGROUND, INK, Figure, table, template
+from neuralscope.charts.saved import columns_saved
 
 SHOWN_ABOVE: Final = 1.4  # times the first losses that the axis reaches up to
 
@@ -168,4 +169,7 @@ def _template(domain: tuple[float, float], height: int, *, empty: bool) -> Mappi
             ],
         ),
     ]
-    return template(alt.layer(*layers).properties(height=height))
+    columns = {"rate": "Learning rate", "loss": "Loss of the batch", "smoothed": "Smoothed"}
+    return template(
+        alt.layer(*layers).properties(height=height), usermeta=columns_saved("steps", columns)
+    )

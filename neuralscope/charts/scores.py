@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from neuralscope.charts.colors import DIGITS, NEUTRAL
+from neuralscope.charts.colors import NEUTRAL, class_colors
 from neuralscope.charts.figure import BACKGROUND, Figure, table, template
 
 KINDS: Final = ("Precision", "Recall")
@@ -52,7 +52,7 @@ def class_scores(
     names = [str(n) for n in (class_names if class_names is not None else range(k))]
     if not len(precision) == len(recall) == len(f1) == len(names) == k:
         raise ValueError("precision, recall, f1, support and class names must be equally many")
-    colors = [DIGITS[c] if k <= len(DIGITS) else NEUTRAL for c in range(k)]
+    colors = list(class_colors(k))
     classes = pd.DataFrame(
         {
             "class": np.arange(k),

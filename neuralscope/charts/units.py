@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from neuralscope.charts.colors import DIGITS, DIVERGING, NEUTRAL, SEQUENTIAL, contrast, rgb
+from neuralscope.charts.colors import DIVERGING, NEUTRAL, SEQUENTIAL, class_colors, contrast, rgb
 from neuralscope.charts.figure import (
     BACKGROUND,
     FADED_INK,
@@ -233,6 +233,7 @@ def example_strip(
     pixel_max: float = 255,
     columns: int = 8,
     size: int = 64,
+    noun: str = "digit",
 ) -> Figure:
     """Lay digits out in rows, each with its true class and a unit's activation beneath.
 
@@ -248,6 +249,7 @@ def example_strip(
         pixel_max: The pixel value that is full ink.
         columns: Pictures in a row.
         size: Width and height of a picture on the screen, in pixels.
+        noun: What one picture is called.
     """
     index, true = (np.asarray(a).astype(np.int64) for a in (index, true))
     activations = np.asarray(values, dtype=np.float64)
@@ -271,9 +273,9 @@ def example_strip(
             "color": [_color(t) for t in true.tolist()],
         }
     )
-    text = "No digits to show."
+    text = f"No {noun}s to show."
     if n:
-        label = "1 digit" if n == 1 else f"{n} digits"
+        label = f"1 {noun}" if n == 1 else f"{n} {noun}s"
         text = (
             f"{label}, the first a {names[int(true[0])]} with an activation of"
             f" {activations[0]:.3g}, the last a {names[int(true[-1])]} with {activations[-1]:.3g}."
@@ -295,7 +297,7 @@ def _numbers(k: int) -> list[str]:
 
 
 def _color(number: int) -> str:
-    return DIGITS[number] if number < len(DIGITS) else NEUTRAL
+    return class_colors(number + 1)[number]
 
 
 def _largest(values: NDArray[np.float64]) -> float:

@@ -70,7 +70,7 @@ def test_a_few_idle_units_may_be_chance() -> None:
 def test_a_leaky_unit_below_zero_still_learns() -> None:
     leaky = verdict(ill(dead=1.0), activations=("leaky_relu",))
     assert leaky.state == "watch"
-    assert leaky.problem.startswith("100 % of the units are below zero on every digit; ")
+    assert leaky.problem.startswith("100 % of the units are below zero on every picture; ")
 
 
 def test_steps_that_go_too_far() -> None:

@@ -66,6 +66,21 @@ def test_the_ten_digits_can_be_told_apart(vision: str) -> None:
         assert distance(one, other, vision) > 0.08, (one, other)
 
 
+def test_a_hundred_classes_have_colours_of_their_own() -> None:
+    hundred = colors.class_colors(100)
+    assert hundred[:10] == colors.DIGITS
+    for one, other in itertools.combinations(hundred, 2):
+        assert distance(one, other, "normal") > 0.04, (one, other)
+    for color in hundred:
+        for background in (LIGHT, DARK):
+            assert colors.contrast(colors.rgb(color), background) > 2.2, color
+
+
+@pytest.mark.parametrize("k", [2, 10, 26, 99])
+def test_a_class_keeps_its_colour_however_many_there_are(k: int) -> None:
+    assert colors.class_colors(k) == colors.class_colors(100)[:k]
+
+
 @pytest.mark.parametrize("vision", VISION)
 def test_opposites_are_far_apart(vision: str) -> None:
     assert distance(colors.TRAIN, colors.VALIDATION, vision) > 0.15

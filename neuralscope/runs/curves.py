@@ -1,0 +1,59 @@
+"""The curves of several runs at once, for pictures that hold them all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from neuralscope.runs.store import Epochs, Store
+
+MOST_EPOCHS = 2000
+"""Epochs that are read of a run at most, evenly spread: no picture is wider."""
+
+_COLUMNS = ", ".join(Epochs._fields)
+
+
+def epochs_of(store: Store, run_ids: Iterable[str], most: int = MOST_EPOCHS) -> dict[str, Epochs]:
+    """Return the measurements of several runs' epochs, by their ids; epoch 0 is before training.
+
+    Of a run with more epochs than `most` every second is read, or every third..., always with the
+    first and the last.
+
+    Args:
+        store: Where they are.
+        run_ids: The runs. Those that have none, or are not there, have empty arrays.
+        most: About how many epochs of each.
+    """
+    wanted = list(dict.fromkeys(run_ids))
+    rows: dict[str, list[tuple[float, ...]]] = {run_id: [] for run_id in wanted}
+    if not wanted:
+        return {}
+    marks = ", ".join("?" * len(wanted))
+    with store.database.reading() as db:
+        last = dict(
+            db.execute(
+                f"SELECT run_id, max(epoch) FROM epochs WHERE run_id IN ({marks}) GROUP BY run_id",
+                wanted,
+            ).fetchall()
+        )
+        # (id, stride, last epoch) of each run that has any.
+        spread = [(r, max(1, math.ceil(last[r] / most)), last[r]) for r in wanted if r in last]
+        if spread:
+            values = ", ".join(["(?, ?, ?)"] * len(spread))
+            found = db.execute(
+                f"WITH wanted (id, stride, last) AS (VALUES {values}) "
+                f"SELECT run_id, {_COLUMNS} FROM wanted JOIN epochs ON run_id = id "
+                "WHERE epoch % stride = 0 OR epoch = last ORDER BY run_id, epoch",
+                [value for each in spread for value in each],
+            )
+            for run_id, *measured in found:
+                rows[run_id].append(tuple(measured))
+    return {run_id: _as_epochs(values) for run_id, values in rows.items()}
+
+
+def _as_epochs(rows: list[tuple[float, ...]]) -> Epochs:
+    table = np.array(rows, np.float64).reshape(-1, len(Epochs._fields))
+    epoch, step, *values = table.T
+    return Epochs(epoch.astype(np.int64), step.astype(np.int64), *values)
