@@ -14,7 +14,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from neuralscope import analysis, charts
-from neuralscope.ui import address, frame, layer_by_layer, scrubber, words
+from neuralscope.ui import address, chart, frame, layer_by_layer, scrubber, words
 from neuralscope.ui.layer_outputs import (
     FITTED_ON,
     INPUT,
@@ -153,31 +153,32 @@ def draw_units(now: Moment, split: str, layer: str) -> None:
         choose("unit", int(profile.order[0]) + 1)
     unit: int = chosen("unit")
 
-    st.subheader("Which digits each unit answers to", anchor=False)
+    st.subheader(f"Which {now.classes} each unit answers to", anchor=False)
     figure = charts.unit_heat_map(
         profile.means,
         order=profile.order,
         preferred=profile.preferred,
         chosen=unit - 1,
         class_names=now.data.class_names,
+        noun=now.class_noun,
     )
-    st.vega_lite_chart(
-        spec=figure.spec,
+    chart.draw(
+        figure,
+        f"Mean activation of every unit on every {now.class_noun}",
         key="unit_map",
+        of=now,
         on_select=open_unit,
-        alt=now.alt(figure, "Mean activation of every unit on every digit"),
-        width="stretch",
     )
     cut = ""
     total = outputs(now, split, layer).shape[1]
     if total > n_units:
         cut = f" The first {n_units:,} of {total:,} units are shown."
     st.caption(
-        f"Each column is a unit, each row a digit: the stronger the colour, the higher the unit's "
-        f"mean activation on the {len(now.labels(split)):,} {split} digits"
+        f"Each column is a unit, each row a {now.class_noun}: the stronger the colour, the higher "
+        f"the unit's mean activation on the {len(now.labels(split)):,} {split} {now.things}"
         + (" (red above zero, blue below)" if profile.means.min() < 0 else "")
-        + f". The line below says which digit they prefer, the one with the highest mean.{cut} "
-        "Click a unit to open it."
+        + f". The line below says which {now.class_noun} they prefer, the one with the highest "
+        f"mean.{cut} Click a unit to open it."
     )
     say_idle(now, split, layer, profile)
     draw_unit(now, split, layer, unit, profile)
@@ -186,7 +187,7 @@ def draw_units(now: Moment, split: str, layer: str) -> None:
 def say_idle(now: Moment, split: str, layer: str, profile: Profile) -> None:
     """Name the units that are of no use, and say what that means."""
     activation, n_units = activation_of(now, layer), len(profile.order)
-    n_digits = f"{len(now.labels(split)):,} {split} digits"
+    n_digits = f"{len(now.labels(split)):,} {split} {now.things}"
     idle = profile.idle
     if activation in ("relu", "leaky_relu"):
         gives = "gives 0" if activation == "relu" else "is never above zero"
@@ -232,7 +233,7 @@ def draw_unit(now: Moment, split: str, layer: str, unit: int, profile: Profile) 
     with st.container(horizontal=True, vertical_alignment="bottom", key="unit_row"):
         st.subheader(
             f"{'Output' if is_output else 'Unit'} {unit:,}"
-            + (f": {names[unit - 1]}" if is_output else f" of hidden layer {layer}"),
+            + (f": {now.called(unit - 1)}" if is_output else f" of hidden layer {layer}"),
             anchor=False,
             width="content",
         )
@@ -241,17 +242,17 @@ def draw_unit(now: Moment, split: str, layer: str, unit: int, profile: Profile) 
     means = profile.means[place]
     preferred = int(profile.preferred[place])
     likes = (
-        "It prefers no digit."
+        f"It prefers no {now.class_noun}."
         if preferred < 0
-        else (f"It prefers the {names[preferred]}, with a mean of {means[preferred]:.3g}.")
+        else (f"It prefers the {now.called(preferred)}, with a mean of {means[preferred]:.3g}.")
     )
     activation = activation_of(now, layer)
     share = words.percent(float(profile.idle.share[place]), 1)
     does = ""
     if activation in ("relu", "leaky_relu"):
-        does = f" It fires on {share} of the {split} digits."
+        does = f" It fires on {share} of the {split} {now.things}."
     elif activation in ("tanh", "sigmoid"):
-        does = f" On {share} of the {split} digits it is at one of its ends."
+        does = f" On {share} of the {split} {now.things} it is at one of its ends."
     st.caption(likes + does)
 
     values = outputs(now, split, layer)[:, place]
@@ -261,19 +262,18 @@ def draw_unit(now: Moment, split: str, layer: str, unit: int, profile: Profile) 
             draw_weights(now, split, layer, place, most)
         with st.container(width=CARD):
             st.markdown("**Its profile**")
-            figure = charts.class_bars(means, title="Mean activation", class_names=names)
-            st.vega_lite_chart(
-                spec=figure.spec,
-                key="unit_profile",
-                alt=now.alt(figure, "Mean activation on each digit"),
-                width="stretch",
+            figure = charts.class_bars(
+                means, title="Mean activation", class_names=names, noun=now.class_noun
             )
-            st.caption("Its mean activation on each digit.")
+            chart.draw(
+                figure, f"Mean activation on each {now.class_noun}", key="unit_profile", of=now
+            )
+            st.caption(f"Its mean activation on each {now.class_noun}.")
         if not is_output:
             with st.container(width=CARD):
                 draw_ablation(now, split, layer, place)
     for title, rows, key in (
-        (f"The {len(most)} digits that excite it most", most, "most_exciting"),
+        (f"The {len(most)} {now.things} that excite it most", most, "most_exciting"),
         (f"The {len(least)} that do least", least, "least_exciting"),
     ):
         st.markdown(f"**{title}**")
@@ -285,16 +285,19 @@ def draw_unit(now: Moment, split: str, layer: str, unit: int, profile: Profile) 
             image_shape=now.data.image_shape,
             class_names=names,
             pixel_max=now.data.pixel_max,
+            noun=now.thing,
         )
-        st.vega_lite_chart(
-            spec=figure.spec,
+        chart.draw(
+            figure,
+            title,
             key=key,
-            on_select=lambda key=key: open_digit(key),
-            alt=now.alt(figure, title),
+            of=now,
             width="content",
+            on_select=lambda key=key: open_digit(key),
         )
     st.caption(
-        "Under each its true digit and the unit's activation. Click one to follow it through "
+        f"Under each its true {now.class_noun} and the unit's activation. Click one to follow it "
+        "through "
         "the network."
     )
 
@@ -325,7 +328,8 @@ def draw_weights(
     else:
         st.caption(
             f"How ink in each pixel would move the sum it takes, worked out through the layers "
-            f"below (the gradient) as the mean over the {len(most)} digits that excite it most: "
+            f"below (the gradient) as the mean over the {len(most)} {now.things} that excite it "
+            "most: "
             "red more, blue less."
         )
 
@@ -339,18 +343,16 @@ def draw_ablation(now: Moment, split: str, layer: str, place: int) -> None:
         title="Change of accuracy, in points",
         class_names=now.data.class_names,
         number_format="+.2f",
+        noun=now.class_noun,
     )
-    st.vega_lite_chart(
-        spec=figure.spec,
-        key="unit_ablation",
-        alt=now.alt(figure, "Accuracy on each digit without the unit"),
-        width="stretch",
+    chart.draw(
+        figure, f"Accuracy on each {now.class_noun} without the unit", key="unit_ablation", of=now
     )
     st.caption(
         f"With its output held at zero the network reads "
         f"**{words.percent(without.accuracy_without)}** instead of "
-        f"{words.percent(without.accuracy)} of the {split} digits: {without.lost:,} lost, "
-        f"{without.won:,} won. The bars say it for each digit, in percentage points."
+        f"{words.percent(without.accuracy)} of the {split} {now.things}: {without.lost:,} lost, "
+        f"{without.won:,} won. The bars say it for each {now.class_noun}, in percentage points."
     )
 
 
@@ -367,7 +369,7 @@ def draw_digit(now: Moment, split: str) -> None:
             f"Number (0 to {len(labels) - 1:,})", 0, len(labels) - 1, width=180, **held("digit")
         )
         st.button(
-            "Any digit",
+            f"Any {now.thing}",
             icon=":material/shuffle:",
             key="any_digit",
             on_click=lambda: decide("digit", random.randrange(len(labels))),
@@ -390,12 +392,14 @@ def follow(now: Moment, split: str, digit: int) -> None:
         class_names=now.data.class_names,
         true=int(now.labels(split)[digit]),
         key="followed",
+        of=now,
         live=now.is_moving,
     )
     if now.network.activation:
         st.caption(
             "Each layer sees only what the one before it gives. Every square is a unit, shaded by "
-            "its activation on this digit, each layer on its own scale: teal is an amount; where "
+            f"its activation on this {now.thing}, each layer on its own scale: teal is an amount; "
+            "where "
             "there are values below zero, these are blue and those above red."
         )
 
@@ -422,22 +426,25 @@ def draw_map(now: Moment, split: str, layer: str) -> None:
         pictures=thumbnails_of(now.data.name, split, most, now),
         reach=plane.reach,
         class_names=now.data.class_names,
+        noun=now.class_noun,
     )
-    st.vega_lite_chart(
-        spec=figure.spec,
+    chart.draw(
+        figure,
+        f"The {now.things} as dots on a map",
         key="digit_map",
+        of=now,
         on_select=lambda: choose("dot", clicked("digit_map", "dot", "index")),
-        alt=now.alt(figure, "The digits as dots on a map"),
-        width="stretch",
     )
-    of = f"{len(labels):,} {split} digits"
+    of = f"{len(labels):,} {split} {now.things}"
     shown = f"all {of}" if most >= len(labels) else f"{most:,} of the {of}, always the same sample"
     explained = words.percent(float(plane.projection.explained.sum()), 0)
     st.caption(
-        f"Each dot is a digit ({shown}) in the colour of what it truly is; a ring marks those read "
-        "wrongly. Digits lie close together for which the layer gives much the same, seen along "
+        f"Each dot is a {now.thing} ({shown}) in the colour of what it truly is; a ring marks "
+        "those read "
+        f"wrongly. {now.things.capitalize()} lie close together for which the layer gives much the "
+        "same, seen along "
         "the two directions in which its outputs vary most: the principal components, fitted on "
-        f"{min(FITTED_ON, len(labels)):,} digits, hold {explained} of all variance."
+        f"{min(FITTED_ON, len(labels)):,} {now.things}, hold {explained} of all variance."
     )
     if layer != INPUT:
         moment = (
@@ -453,9 +460,11 @@ def draw_map(now: Moment, split: str, layer: str) -> None:
         )
     dot = chosen("dot")
     if dot is None or dot >= len(labels):
-        st.caption("Point at a dot to see the digit; click it to follow it through the network.")
+        st.caption(
+            f"Point at a dot to see the {now.thing}; click it to follow it through the network."
+        )
         return
-    st.subheader(f"Digit {dot:,}, layer by layer", anchor=False)
+    st.subheader(f"{now.thing.capitalize()} {dot:,}, layer by layer", anchor=False)
     follow(now, split, dot)
 
 
@@ -467,10 +476,18 @@ def draw(now: Moment) -> None:
     settle(now)
     with st.container(horizontal=True, vertical_alignment="bottom", key="activations_row"):
         st.segmented_control(
-            "View", list(VIEWS), format_func=VIEWS.get, required=True, **held("view")
+            "View",
+            list(VIEWS),
+            format_func=lambda view: VIEWS[view].replace("digit", now.thing),
+            required=True,
+            **held("view"),
         )
         st.segmented_control(
-            "Digits", list(SPLITS), format_func=SPLITS.get, required=True, **held("split")
+            now.things.capitalize(),
+            list(SPLITS),
+            format_func=SPLITS.get,
+            required=True,
+            **held("split"),
         )
         view, split, layer = chosen("view"), chosen("split"), chosen("layer")
         if view != "digit":
@@ -496,5 +513,5 @@ def draw(now: Moment) -> None:
     )
 
 
-with frame.page("Activations", "What every unit does, and what a digit turns into on its way."):
+with frame.page("Activations", "What every unit does, and what a picture turns into on its way."):
     scrubber.follow(draw)

@@ -12,7 +12,7 @@ import streamlit as st
 
 from neuralscope import analysis, charts
 from neuralscope.errors import NeuralScopeError
-from neuralscope.ui import address, digits_shown, frame, scrubber, words
+from neuralscope.ui import address, chart, digits_shown, frame, scrubber, words
 from neuralscope.ui.moment import SPLITS, Key, Moment
 
 SHOW = {"count": "Counts", "share": "Share of each digit", "errors": "Errors only"}
@@ -47,9 +47,9 @@ def report(key: Key, split: str, _now: Moment) -> Report:
 
 
 def draw(now: Moment) -> None:
-    split, show = choose()
+    split, show = choose(now)
     found = report(now.key, split, now)
-    headline(found, split)
+    headline(now, found, split)
     matrix(now, found, split, show)
     each_digit(now, found)
     comparison(now, found, split)
@@ -59,20 +59,20 @@ def draw(now: Moment) -> None:
 # What to look at ---------------------------------------------------------------------------------
 
 
-def choose() -> tuple[str, str]:
+def choose(now: Moment) -> tuple[str, str]:
     """Let the user choose the digits and the figures; the address says both."""
     asked_of, of_problem = asked_for("of", SPLITS)
     asked_show, show_problem = asked_for("show", SHOW)
     with st.container(horizontal=True, vertical_alignment="bottom", key="choices"):
         split = st.segmented_control(
-            "Digits",
+            now.things.capitalize(),
             list(SPLITS),
             default=asked_of,
             required=True,
             key="of",
             format_func=SPLITS.__getitem__,
-            help="It has learned from neither. The validation digits are there to choose settings "
-            "by, the test digits for the last word.",
+            help=f"It has learned from neither. The validation {now.things} are there to choose "
+            f"settings by, the test {now.things} for the last word.",
         )
         show = st.segmented_control(
             "Figures",
@@ -80,7 +80,7 @@ def choose() -> tuple[str, str]:
             default=asked_show,
             required=True,
             key="show",
-            format_func=SHOW.__getitem__,
+            format_func=lambda each: SHOW[each].replace("digit", now.class_noun),
         )
     for name, value, usual in (("of", split, next(iter(SPLITS))), ("show", show, next(iter(SHOW)))):
         address.say(**{name: None if value == usual else value})
@@ -99,7 +99,7 @@ def asked_for(name: str, options: Mapping[str, str]) -> tuple[str, str]:
     return first, f"The address asks for {name}={shown}; it takes {' or '.join(options)}."
 
 
-def headline(found: Report, split: str) -> None:
+def headline(now: Moment, found: Report, split: str) -> None:
     n, n_right = len(found.answers.true), int(found.answers.is_right.sum())
     with st.container(horizontal=True, key="headline"):
         st.metric(f"{SPLITS[split]} accuracy", words.percent(n_right / n), width=METRIC_WIDTH)
@@ -108,7 +108,7 @@ def headline(found: Report, split: str) -> None:
             "F1, macro average",
             words.percent(found.scores.macro.f1),
             width=METRIC_WIDTH,
-            help="The harmonic mean of precision and recall, averaged over the digits.",
+            help=f"The harmonic mean of precision and recall, averaged over the {now.classes}.",
         )
         st.metric(
             "Calibration error",
@@ -124,48 +124,55 @@ def headline(found: Report, split: str) -> None:
 
 def matrix(now: Moment, found: Report, split: str, show: str) -> None:
     names = now.data.class_names
-    figure = charts.confusion_matrix(found.counts, class_names=names, show=show)  # type: ignore[arg-type]
+    figure = charts.confusion_matrix(
+        found.counts,
+        class_names=names,
+        show=show,  # type: ignore[arg-type]
+        noun=now.class_noun,
+    )
     side_by_side = st.container(horizontal=True, gap="medium", key="matrix_row")
     with side_by_side.container(width=WIDE):
         st.subheader("What it takes for what", anchor=False)
-        st.vega_lite_chart(
-            spec=figure.spec,
+        chart.draw(
+            figure,
+            "Confusion matrix",
             key="matrix",
-            alt=now.alt(figure, "Confusion matrix"),
+            of=now,
             width="content",
             on_select=open_selected,
         )
         what = {
-            "count": "how many digits",
+            "count": f"how many {now.things}",
             "share": "what percentage of its row",
-            "errors": "how many digits, without the right answers",
+            "errors": f"how many {now.things}, without the right answers",
         }[show]
         st.caption(
-            f"Each row is a true digit, each column an answer; a cell says {what}. Right answers "
-            "lie on the diagonal. Click a cell to see its digits."
+            f"Each row is a true {now.class_noun}, each column an answer; a cell says {what}. "
+            f"Right answers lie on the diagonal. Click a cell to see its {now.things}."
         )
     with side_by_side.container(width=NARROW, gap="xxsmall"):
         st.subheader("Most confused", anchor=False)
         pairs = analysis.most_confused(found.counts, MOST_PAIRS)
         if not pairs:
-            st.caption("Nothing: every digit is read right.")
+            st.caption(f"Nothing: every {now.thing} is read right.")
         for pair in pairs:
-            pair_button(pair, names)
+            pair_button(now, pair)
         if pairs:
-            st.caption("Click a pair to see its digits.")
+            st.caption(f"Click a pair to see its {now.things}.")
     cell(now, found, split)
 
 
-def pair_button(pair: analysis.Confusion, names: tuple[str, ...]) -> None:
-    true, taken = (words.plain(names[c]) for c in (pair.true, pair.predicted))
+def pair_button(now: Moment, pair: analysis.Confusion) -> None:
+    true, taken = now.called(pair.true), now.called(pair.predicted)
+    of = f"all {true}s" if now.class_noun == "digit" else "its class"
     times = "once" if pair.times == 1 else f"{pair.times:,} times"
     st.button(
-        f"**{true}** taken for **{taken}**: {times}, {words.percent(pair.share, 1)} of all {true}s",
+        f"**{true}** taken for **{taken}**: {times}, {words.percent(pair.share, 1)} of {of}",
         key=f"pair_{pair.true}_{pair.predicted}",
         type="tertiary",
         on_click=open_cell,
         args=(pair.true, pair.predicted),
-        help="Shows these digits below.",
+        help=f"Shows these {now.things} below.",
     )
 
 
@@ -192,13 +199,13 @@ def cell(now: Moment, found: Report, split: str) -> None:
     index = found.answers.in_cell(true, predicted)
     this, that = (words.plain(names[c]) for c in opened)
     what = f"{this} recognised" if true == predicted else f"{this} taken for {that}"
-    noun = "digit" if len(index) == 1 else "digits"
+    noun = now.thing if len(index) == 1 else now.things
     st.subheader(f"{what}: {len(index):,} {noun}", anchor=False)
     if len(index):
-        st.caption("The surest answers first, with the confidence in them. Click a digit.")
+        st.caption(f"The surest answers first, with the confidence in them. Click a {now.thing}.")
         gallery(now, split, index, found.answers, key=f"cell_{true}_{predicted}", columns=8)
     else:
-        st.caption("No digit is in this cell.")
+        st.caption(f"No {now.thing} is in this cell.")
 
 
 def gallery(
@@ -221,10 +228,11 @@ def gallery(
     shown = index[(page - 1) * fit : page * fit]
     names = now.data.class_names
     figure = digits_shown.figure(now, split, shown, said, columns=columns)
-    event = st.vega_lite_chart(
-        spec=figure.spec,
+    event = chart.draw(
+        figure,
+        now.things.capitalize(),
         key=f"{key}_digits",
-        alt=now.alt(figure, "Digits"),
+        of=now,
         width="content",
         on_select="rerun",
     )
@@ -236,7 +244,8 @@ def gallery(
     sure = words.percent(float(said.confidence[chosen]))
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_chosen"):
         st.markdown(
-            f"Digit {chosen:,}, a **{true}**, answered **{taken}** with {sure} confidence.",
+            f"{now.thing.capitalize()} {chosen:,}, a **{true}**, answered **{taken}** with {sure} "
+            "confidence.",
             width="content",
         )
         frame.link(
@@ -252,30 +261,46 @@ def gallery(
 
 
 def each_digit(now: Moment, found: Report) -> None:
-    st.subheader("How well it reads each digit", anchor=False)
+    st.subheader(f"How well it reads each {now.class_noun}", anchor=False)
     scores, names = found.scores, now.data.class_names
     figure = charts.class_scores(
-        scores.precision, scores.recall, scores.f1, scores.support, class_names=names
+        scores.precision,
+        scores.recall,
+        scores.f1,
+        scores.support,
+        class_names=names,
+        noun=now.class_noun,
     )
     side_by_side = st.container(horizontal=True, gap="medium", key="scores_row")
     with side_by_side.container(width=WIDE):
-        st.table(score_table(scores, names), border="horizontal", alt="Scores of each digit")
-    with side_by_side.container(width=NARROW):
-        st.vega_lite_chart(
-            spec=figure.spec,
-            key="scores",
-            alt=now.alt(figure, "Precision and recall of each digit"),
-            width="stretch",
+        chart.table(
+            score_table(scores, names, now.class_noun.capitalize()),
+            f"Scores of each {now.class_noun}",
+            key="score_table",
+            of=now,
         )
+    with side_by_side.container(width=NARROW):
+        chart.draw(figure, f"Precision and recall of each {now.class_noun}", key="scores", of=now)
     st.caption(
-        "**Precision**: of what it calls a 3, the share that is one. **Recall**: of all 3s, the "
-        "share it finds. **F1** is their harmonic mean, **support** how many there are. The macro "
-        "average counts each digit the same, the weighted one by its support. A digit it never "
-        "answers has no precision (–), which counts as 0 in the averages."
+        f"{of_one(now)} **F1** is their harmonic mean, **support** how many there are. The macro "
+        f"average counts each {now.class_noun} the same, the weighted one by its support. A "
+        f"{now.class_noun} it never answers has no precision (–), which counts as 0 in the "
+        "averages."
     )
 
 
-def score_table(scores: analysis.ClassScores, names: tuple[str, ...]) -> pd.DataFrame:
+def of_one(now: Moment) -> str:
+    """Say what the scores are, with a class of these data for an example."""
+    last = len(now.data.class_names) - 1
+    one = now.called(min(3, last))
+    if now.class_noun == "digit":
+        what, found = f"of what it calls a {one}", f"of all {one}s"
+    else:
+        what, found = f"of what it takes for {one}", f"of all that is {one}"
+    return f"**Precision**: {what}, the share that is one. **Recall**: {found}, the share it finds."
+
+
+def score_table(scores: analysis.ClassScores, names: tuple[str, ...], head: str) -> pd.DataFrame:
     n = int(scores.support.sum())
     columns = {
         "Precision": (scores.precision, scores.macro.precision, scores.weighted.precision),
@@ -288,7 +313,7 @@ def score_table(scores: analysis.ClassScores, names: tuple[str, ...]) -> pd.Data
     }
     table["Support"] = [f"{number:,}" for number in (*scores.support.tolist(), n, n)]
     index = [*(words.plain(name) for name in names), "**Macro average**", "**Weighted average**"]
-    return pd.DataFrame(table, index=pd.Index(index, name="Digit"))
+    return pd.DataFrame(table, index=pd.Index(index, name=head))
 
 
 def score_text(score: float) -> str:
@@ -316,29 +341,29 @@ def comparison(now: Moment, found: Report, split: str) -> None:
     st.markdown(change_in_words(now, other, changed, len(found.answers.true)))
     if not len(changed.became_right) + len(changed.became_wrong):
         return
-    figure = charts.confusion_change(changed.counts, class_names=now.data.class_names)
+    figure = charts.confusion_change(
+        changed.counts, class_names=now.data.class_names, noun=now.class_noun
+    )
     side_by_side = st.container(horizontal=True, gap="medium", key="change_row")
     with side_by_side.container(width=WIDE):
-        st.vega_lite_chart(
-            spec=figure.spec,
-            key="change",
-            alt=now.alt(figure, "Change of the confusion matrix"),
-            width="content",
-        )
+        chart.draw(figure, "Change of the confusion matrix", key="change", of=now, width="content")
         st.caption(
             "Green got better, red got worse: on the diagonal more is better, elsewhere fewer is."
         )
     with side_by_side.container(width=NARROW):
         which = st.segmented_control(
-            "Digits that", ["became right", "became wrong"], default="became right",
-            required=True, key="changed_which",
-        )  # fmt: skip
+            f"{now.things.capitalize()} that",
+            ["became right", "became wrong"],
+            default="became right",
+            required=True,
+            key="changed_which",
+        )
         if which == "became right":
             index, said, whose = changed.became_right, before.answers, "the answer it replaces"
         else:
             index, said, whose = changed.became_wrong, found.answers, "the wrong answer it gives"
         if len(index):
-            st.caption(f"{len(index):,} digits, each with {whose}; the surest first.")
+            st.caption(f"{len(index):,} {now.things}, each with {whose}; the surest first.")
             key = which.replace(" ", "_")
             gallery(now, split, said.surest_first(index), said, key=key, columns=4)
         else:
@@ -351,9 +376,11 @@ def change_in_words(now: Moment, other: Moment, changed: analysis.Change, n: int
     if other.run.run_id != now.run.run_id:
         against = f"{words.plain(other.run.name)}, {against}"
     if not gained + lost:
-        return f"Compared with **{against}**, not one of {n:,} digits has become right or wrong."
+        return (
+            f"Compared with **{against}**, not one of {n:,} {now.things} has become right or wrong."
+        )
     sentence = (
-        f"Compared with **{against}**, of {n:,} digits **{gained:,} became right** and "
+        f"Compared with **{against}**, of {n:,} {now.things} **{gained:,} became right** and "
         f"**{lost:,} became wrong**."
     )
     if changed.chance < 0.001:
@@ -395,18 +422,8 @@ def calibration(now: Moment, found: analysis.Reliability) -> None:
         error=found.error,
     )
     histogram = charts.confidence_histogram(found.low, found.high, found.count)
-    st.vega_lite_chart(
-        spec=diagram.spec,
-        key="reliability",
-        alt=now.alt(diagram, "Share of right answers by confidence"),
-        width="stretch",
-    )
-    st.vega_lite_chart(
-        spec=histogram.spec,
-        key="confidences",
-        alt=now.alt(histogram, "How many answers of each confidence"),
-        width="stretch",
-    )
+    chart.draw(diagram, "Share of right answers by confidence", key="reliability", of=now)
+    chart.draw(histogram, "How many answers of each confidence", key="confidences", of=now)
     st.caption(
         "Of all answers given with 80 % confidence, 80 % should be right: then a bar ends on the "
         "dashed line. Below it the network is too sure, above it too timid. The fine lines are 95 "
@@ -425,7 +442,7 @@ def refusing(now: Moment, found: Report) -> None:
     refused = analysis.refuse_below(found.answers.confidence, found.answers.is_right, threshold)
     below = f"If it may say 'I don't know' below **{100 * threshold:.4g} %**, it"
     if refused.n_refused == refused.n:
-        st.markdown(f"{below} refuses every digit.")
+        st.markdown(f"{below} refuses every {now.thing}.")
     else:
         st.markdown(
             f"{below} errs **{words.percent(refused.error)}** and refuses "
@@ -437,19 +454,14 @@ def refusing(now: Moment, found: Report) -> None:
         found.refusals.error,
         at=(threshold, refused.share_refused, refused.error),
     )
-    st.vega_lite_chart(
-        spec=figure.spec,
-        key="refusals",
-        alt=now.alt(figure, "Errors against refusals"),
-        width="stretch",
-    )
+    chart.draw(figure, "Errors against refusals", key="refusals", of=now)
     st.caption(
-        f"It answers {refused.n - refused.n_refused:,} of {refused.n:,} digits, "
+        f"It answers {refused.n - refused.n_refused:,} of {refused.n:,} {now.things}, "
         f"{refused.n_wrong:,} of them wrongly. Of the {refused.n_refused:,} it refuses it would "
         f"have got {refused.n_wrong_refused:,} wrong. The further right on the curve, the more it "
         "refuses; the lower, the fewer errors are left."
     )
 
 
-with frame.page("Confusion", "Which digit it takes for which, and whether to believe it."):
+with frame.page("Confusion", "What it takes for what, and whether to believe it."):
     scrubber.follow(draw)

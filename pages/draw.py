@@ -14,7 +14,7 @@ from neuralscope.charts.probabilities import percent
 from neuralscope.data import drawing
 from neuralscope.data.drawing import Ink
 from neuralscope.errors import DataError
-from neuralscope.ui import canvas, frame, layer_by_layer, scrubber
+from neuralscope.ui import canvas, chart, frame, layer_by_layer, scrubber
 from neuralscope.ui.moment import Moment
 
 BLANK, TEST_DIGIT, PICTURE = "Blank sheet", "Test digit", "Picture"
@@ -26,7 +26,15 @@ HOW = {
     "blocks of 4 × 4, much as the built-in digits were. So it matters little where and how large "
     "you draw.",
 }
-AS_IT_IS = "A test digit stays as it is: only the pixels that you draw on change."
+ANY = (
+    "Exactly these {0} × {1} numbers: your ink, scaled into a box of {2} × {3}, as much as most of "
+    "the training pictures take, and centred. So it matters little where and how large you draw."
+)
+LOOKED_AT = 500
+"""Training pictures that tell how much of a picture the ink takes."""
+
+NOT_SQUARE = " It is not square and lies in the middle of the sheet; ink beside it does not count."
+AS_IT_IS = "A test {0} stays as it is: only the pixels that you draw on change."
 
 
 class Sheet(NamedTuple):
@@ -50,12 +58,13 @@ def choose_sheet(now: Moment) -> Sheet | None:
         [BLANK, TEST_DIGIT, PICTURE],
         default=BLANK,
         required=True,
+        format_func=lambda each: f"Test {now.thing}" if each == TEST_DIGIT else each,
         key="draw_start",
     )
     if start == TEST_DIGIT:
         return test_digit(now)
     if start == PICTURE:
-        return uploaded()
+        return uploaded(now)
     return Sheet("blank")
 
 
@@ -78,16 +87,16 @@ def throw(n: int) -> None:
     st.session_state["draw_test_digit"] = random.randrange(n)
 
 
-def uploaded() -> Sheet | None:
+def uploaded(now: Moment) -> Sheet | None:
     file = st.file_uploader(
-        "Picture of one digit",
+        f"Picture of one {one(now)}",
         type=["png", "jpg", "jpeg"],
         key="draw_file",
         max_upload_size=drawing.MOST_BYTES // 1_000_000,
         help="PNG or JPEG, dark on light or light on dark. It is not kept.",
     )
     if file is None:
-        st.caption("Choose a picture with one digit on it.")
+        st.caption(f"Choose a picture with one {one(now)} on it.")
         return None
     content = file.getvalue()
     try:
@@ -102,7 +111,33 @@ def network_input(sheet: Sheet, ink: Ink, now: Moment) -> np.ndarray:
     """A test digit stays where it is, so that nothing but the drawing changes it."""
     if sheet.index is not None:
         return drawing.as_pixels(ink, now.data.image_shape, now.data.pixel_max)
-    return drawing.normalized(ink, now.data.image_shape)
+    if has_recipe(now):
+        return drawing.normalized(ink, now.data.image_shape)
+    return drawing.fitted_into(ink, now.data.image_shape, box(now))
+
+
+def one(now: Moment) -> str:
+    """What is drawn: a digit, or else what the data set may be of, which nobody has said."""
+    return "digit" if now.thing == "digit" else "thing"
+
+
+def has_recipe(now: Moment) -> bool:
+    """Whether it is known how the pictures were made of what people wrote."""
+    return now.thing == "digit" and now.data.image_shape in HOW
+
+
+def box(now: Moment) -> tuple[int, int]:
+    return drawing.typical_box(now.pixels("train")[:LOOKED_AT], now.data.image_shape)
+
+
+def how(now: Moment, sheet: Sheet) -> str:
+    """What became of the drawing."""
+    if sheet.index is not None:
+        height, width = now.data.image_shape
+        return AS_IT_IS.format(now.thing) + ("" if height == width else NOT_SQUARE)
+    if has_recipe(now):
+        return HOW[now.data.image_shape]
+    return ANY.format(*now.data.image_shape, *box(now))
 
 
 def read(now: Moment, x: np.ndarray) -> np.ndarray:
@@ -128,19 +163,20 @@ def say_answer(probabilities: np.ndarray, now: Moment, whose: str = "") -> None:
 
 def say_flip(sheet: Sheet, x: np.ndarray, now: Moment, n_strokes: int) -> None:
     """Whether drawing on a test digit has changed what it is taken for."""
-    names = now.data.class_names
     answers = [read(now, each) for each in (now.examples("test")[sheet.index], x)]
     if not np.isfinite(answers).all():
         return
     before, after = np.argmax(answers, axis=1).tolist()
-    true = names[now.labels("test")[sheet.index]]
+    true = now.called(int(now.labels("test")[sheet.index]))
     if not n_strokes:
-        st.caption(f"This test digit is a {true}. Draw on it until the answer flips.")
+        st.caption(f"This test {now.thing} is a {true}. Draw on it until the answer flips.")
     elif before == after:
-        st.caption(f"This test digit is a {true}, and the answer is still {names[after]}.")
+        st.caption(
+            f"This test {now.thing} is a {true}, and the answer is still {now.called(after)}."
+        )
     else:
         st.info(
-            f"The answer has flipped from {names[before]} to {names[after]}.",
+            f"The answer has flipped from {now.called(before)} to {now.called(after)}.",
             icon=":material/swap_horiz:",
         )
 
@@ -159,13 +195,14 @@ def draw(now: Moment) -> None:
         if sheet is None:
             return
         strokes = canvas.show(
-            sheet.name, sheet.onto, label="Sheet to draw a digit on", key="draw_canvas"
+            sheet.name, sheet.onto, label=f"Sheet to draw a {one(now)} on", key="draw_canvas"
         )
     ink = drawing.rasterize(strokes, sheet.onto)
     beside = sides.container(width="stretch", gap="small", key="draw_beside")
     if not drawing.has_ink(ink):
         beside.info(
-            "Draw one digit on the sheet, large, with the mouse, a finger or a pen. The network "
+            f"Draw one {one(now)} on the sheet, large, with the mouse, a finger or a pen. The "
+            "network "
             "answers with every stroke.",
             icon=":material/draw:",
         )
@@ -174,7 +211,8 @@ def draw(now: Moment) -> None:
     true = int(now.labels("test")[sheet.index]) if sheet.index is not None else None
     with beside:
         if sheet.index is None:
-            say_several(drawing.count_digits(ink))
+            if now.thing == "digit":  # other things may well be of several pieces
+                say_several(drawing.count_digits(ink))
         answer(now, sheet, x, true, len(strokes))
     st.subheader("Layer by layer", anchor=False)
     layer_by_layer.show(
@@ -184,6 +222,7 @@ def draw(now: Moment) -> None:
         class_names=now.data.class_names,
         true=true,
         key="draw",
+        of=now,
         live=True,
     )
 
@@ -201,7 +240,7 @@ def answer(now: Moment, sheet: Sheet, x: np.ndarray, true: int | None, n_strokes
     """The picture that the network sees, and what it answers, beside another if one is chosen."""
     names = now.data.class_names
     row = st.container(horizontal=True, gap="medium", key="draw_answer")
-    st.caption(HOW[now.data.image_shape] if sheet.index is None else AS_IT_IS)
+    st.caption(how(now, sheet))
     other = scrubber.choose_other(now, "draw_other", "Compare with another network")
     probabilities = read(now, x)
     compared = None if other is None else read(other, x)
@@ -225,13 +264,14 @@ def answer(now: Moment, sheet: Sheet, x: np.ndarray, true: int | None, n_strokes
         figure = charts.probability_bars(
             probabilities, class_names=names, true=true, compare=compared, names=labels
         )
-        st.vega_lite_chart(
-            spec=figure.spec,
+        chart.draw(
+            figure,
+            f"Probabilities of the {'digits' if now.thing == 'digit' else 'classes'}",
             key="draw_bars" if other is None else "draw_bars_of_two",
-            alt="Probabilities of the digits, live",
-            width="stretch",
+            of=now,
+            live=True,
         )
 
 
-with frame.page("Draw", "Draw a digit and watch the network read it, layer by layer."):
+with frame.page("Draw", "Draw something and watch the network read it, layer by layer."):
     scrubber.follow(draw)

@@ -13,7 +13,7 @@ from neuralscope.analysis import (
     suspicious_labels,
 )
 from neuralscope.errors import WeightsError
-from neuralscope.ui import digits_shown, explanation, frame, scrubber
+from neuralscope.ui import chart, digits_shown, explanation, frame, scrubber
 from neuralscope.ui.moment import SPLITS, Moment
 
 COLUMNS = 8
@@ -32,13 +32,13 @@ ORDERS = {
     "margin": "Narrowest margin first",
 }
 EXPLAINED = {
-    WRONG: "Every digit the network reads wrongly at this moment.",
+    WRONG: "All that the network reads wrongly at this moment.",
     "forgotten": "Wrong now, though an earlier snapshot had it right: learning the others has "
     "undone it.",
     "never": "Wrong now, and in every snapshot since training began.",
     "labels": "At least 80 % of the snapshots since training began, and the network now, say the "
-    "same other digit; ranked by that share times the confidence now. Some of these labels are "
-    "wrong, some digits are just badly written: see for yourself.",
+    "same other class; ranked by that share times the confidence now. Some of these labels are "
+    "wrong, some are just badly written: see for yourself.",
 }
 DEFAULTS = {
     "mistakes_of": "validation",
@@ -76,7 +76,8 @@ def browse(now: Moment) -> None:
     n, n_wrong = len(judged.true), int(judged.is_wrong.sum())
     if not n_wrong:
         st.success(
-            f"Nothing: all {n:,} {split} digits are read right.", icon=":material/check_circle:"
+            f"Nothing: all {n:,} {split} {now.things} are read right.",
+            icon=":material/check_circle:",
         )
         return
     chosen = chosen_of(now, judged)
@@ -90,17 +91,17 @@ def browse(now: Moment) -> None:
         which = f"Showing **{first:,} to {first + len(shown) - 1:,} of {len(chosen):,}**"
     else:
         which = "**None** is of this kind and within these limits"
-    st.markdown(f"{which}; of the {n:,} {split} digits {n_wrong:,} are wrong now.")
+    st.markdown(f"{which}; of the {n:,} {split} {now.things} {n_wrong:,} are wrong now.")
     if not len(shown):
         return
     figure = digits_shown.figure(now, split, shown, judged, columns=COLUMNS)
-    st.vega_lite_chart(
-        spec=figure.spec,
+    chart.draw(
+        figure,
+        f"{split.capitalize()} {now.things} read wrongly",
         key="mistakes_gallery",
-        alt=now.alt(figure, f"{split.capitalize()} digits read wrongly"),
+        of=now,
         width="content",
         on_select=open_clicked,
-        selection_mode="picture",
     )
     st.caption(
         "Each is labelled true → answered, with the confidence in the answer. Click one to see "
@@ -113,7 +114,7 @@ def choices(now: Moment) -> None:
     kept = {"on_change": from_the_start, "persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", key="mistakes_what"):
         st.segmented_control(
-            "Digits of",
+            f"{now.things.capitalize()} of",
             list(SPLITS),
             key="mistakes_of",
             format_func=SPLITS.__getitem__,
@@ -129,7 +130,10 @@ def choices(now: Moment) -> None:
             **kept,
         )
     with st.container(horizontal=True, vertical_alignment="bottom", key="mistakes_filters"):
-        for key, label in (("mistakes_true", "True digit"), ("mistakes_predicted", "Answered")):
+        for key, label in (
+            ("mistakes_true", f"True {now.class_noun}"),
+            ("mistakes_predicted", "Answered"),
+        ):
             if st.session_state[key] >= len(names):
                 st.session_state[key] = ANY
             st.selectbox(
@@ -150,9 +154,9 @@ def choices(now: Moment) -> None:
                 key="mistakes_order",
                 format_func=ORDERS.__getitem__,
                 width=230,
-                help="The loss is large where the network gave little to the true digit. The "
-                "margin is how far its answer was ahead of the true digit: a narrow one is a "
-                "near miss.",
+                help=f"The loss is large where the network gave little to the true "
+                f"{now.class_noun}. The margin is how far its answer was ahead of the true "
+                f"{now.class_noun}: a narrow one is a near miss.",
                 **kept,
             )
 
@@ -166,7 +170,7 @@ def chosen_of(now: Moment, judged: Judgement) -> np.ndarray | None:
     if kind != WRONG:
         if split != "validation":
             st.info(
-                "The snapshots keep their answers to the validation digits only: what was "
+                f"The snapshots keep their answers to the validation {now.things} only: what was "
                 "forgotten, never learned or wrongly labelled can be told there.",
                 icon=":material/history:",
             )
@@ -275,8 +279,8 @@ def show_one(now: Moment, split: str, index: int) -> None:
         )
         before, after, where = around(chosen_of(now, judged), index)
         for label, key, shortcut, to in (
-            ("Previous digit", "mistakes_before", "P", before),
-            ("Next digit", "mistakes_after", "N", after),
+            (f"Previous {now.thing}", "mistakes_before", "P", before),
+            (f"Next {now.thing}", "mistakes_after", "N", after),
         ):
             st.button(
                 label,
@@ -329,7 +333,9 @@ def read_address(now: Moment) -> None:
         if digit.isascii() and digit.isdigit() and len(digit) < 10:
             problem = explanation.what_is_wrong_with(now, split, int(digit))
         else:
-            problem = f"The address asks for digit {digit[:20]!r}, but they have whole numbers."
+            problem = (
+                f"The address asks for {now.thing} {digit[:20]!r}, but they have whole numbers."
+            )
         if problem:
             problems.append(problem)
         else:
@@ -357,5 +363,5 @@ def write_address() -> None:
     state["mistakes_address"] = said
 
 
-with frame.page("Mistakes", "The digits that the network gets wrong, and why."):
+with frame.page("Mistakes", "What the network gets wrong, and why."):
     scrubber.follow(draw)

@@ -29,7 +29,7 @@ def start() -> None:
         st.session_state["start_problem"] = str(error)
 
 
-with frame.page("Train", "A network in plain NumPy learns to read digits, before your eyes."):
+with frame.page("Train", "A network in plain NumPy learns to see, before your eyes."):
     data_notice.before_form()
     run = run_picker.pick()
     config = config_form.show(like=run.config if run else None)

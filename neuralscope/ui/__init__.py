@@ -17,5 +17,7 @@ explanation     why one digit is read as it is
 layer_outputs   what the layers of a network do at a moment
 layer_by_layer  one digit on its way through a network
 canvas          a sheet to draw on
+chart           a chart or a table, in words too, and to be saved
+saving          the buttons that save them, as PNG, SVG and CSV
 words           numbers as people read them
 """

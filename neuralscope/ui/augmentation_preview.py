@@ -45,9 +45,10 @@ def show(dataset: Dataset, name: str) -> None:
         size=2 * SIZE,
     )
     what = dataset.class_names[int(dataset.y_train[0])]
-    st.subheader("What augmentation does to a digit", anchor=False)
+    noun = dataset.noun
+    st.subheader(f"What augmentation does to a {noun}", anchor=False)
     with st.container(horizontal=True, gap="small", key="augmentation_preview"):
-        st.image(original, width=SIZE, caption="original", alt=f"A {what} of the training digits")
+        st.image(original, width=SIZE, caption="original", alt=f"A {what} of the training {noun}s")
         for number, tile in enumerate(tiles, 1):
             st.image(
                 tile,
@@ -56,6 +57,7 @@ def show(dataset: Dataset, name: str) -> None:
                 alt=f"The same {what}, distorted, {number} of {N_VARIANTS}",
             )
     st.caption(
-        f"{EXPLANATIONS[name]} So the network never sees the same pixels twice and cannot learn "
-        "them by heart. Validation and test digits stay as they are."
+        f"{EXPLANATIONS[name].replace('digit', noun)} So the network never sees "
+        "the same pixels twice and cannot learn "
+        f"them by heart. Validation and test {noun}s stay as they are."
     )

@@ -12,11 +12,11 @@ from typing import Any, cast
 
 import streamlit as st
 
-from neuralscope.data import DATASETS
+from neuralscope.data import dataset_names, is_own_name, known_dataset
 from neuralscope.errors import ConfigError
 from neuralscope.runs import SETTINGS, RunConfig
 from neuralscope.runs.settings import Choice, ChoicePerLayer, Number, Whole, Widths
-from neuralscope.ui import address
+from neuralscope.ui import address, own_data
 
 MOST_LAYERS = cast(Widths, SETTINGS["hidden"]).most_layers
 MOST_UNITS = cast(Widths, SETTINGS["hidden"]).most_units
@@ -58,8 +58,11 @@ TITLES = {
 
 def title(name: str) -> str:
     """Return how a choice is called on the screen."""
-    if name in DATASETS:
-        return DATASETS[name].title
+    info = known_dataset(name)
+    if info is not None:
+        return info.title
+    if is_own_name(name):
+        return f"{name.removeprefix('own-')[:-9]} (not here)"
     return TITLES.get(name, name.capitalize())
 
 
@@ -71,7 +74,7 @@ def show(like: RunConfig | None = None) -> RunConfig | None:
     """
     _prepare(like)
     with st.sidebar:
-        _choice("dataset")
+        _dataset()
 
         st.subheader("Network", anchor=False)
         _hidden_layers()
@@ -233,6 +236,24 @@ def _common(name: str) -> dict[str, Any]:
         "key": _key(name),
         "on_change": _forget_problem(name),
     }
+
+
+def _dataset() -> None:
+    """The menu of data sets, with the own ones, and beneath it the way to add one."""
+    given = _initial("dataset")
+    names = list(dict.fromkeys((*dataset_names(), given)))  # also one that has gone
+    titles = {name: title(name) for name in names}
+    for name in names:
+        if is_own_name(name) and list(titles.values()).count(titles[name]) > 1:
+            titles[name] += f" ({name[-8:]})"
+    st.selectbox(
+        options=names,
+        index=names.index(given),
+        format_func=lambda name: titles.get(name, name),
+        **_common("dataset"),
+    )
+    _problem("dataset")
+    own_data.show(_value("dataset"))
 
 
 def _choice(name: str) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from neuralscope.data import DATASETS, is_cached
-from neuralscope.ui import config_form, resources
+from neuralscope.data import dataset_info, is_cached, known_dataset
+from neuralscope.errors import NeuralScopeError
+from neuralscope.ui import config_form, resources, words
 
 FALLBACK = "digits"
 
 
 def is_ready(name: str) -> bool:
     """Return whether a data set can be trained on at once."""
-    return not DATASETS[name].needs_fetch or is_cached(name)
+    return is_cached(name)
 
 
 def show(name: str) -> bool:
@@ -21,8 +22,16 @@ def show(name: str) -> bool:
     On the first start MNIST is fetched by itself. If it cannot be had, the form goes over to the
     built-in digits, and the notice stays with the offer to try again.
     """
-    if st.session_state.pop("data_fetched", None) == name:
-        st.toast(f"{DATASETS[name].title} is ready.", icon=":material/check_circle:")
+    info = known_dataset(name)
+    if info is None:
+        try:
+            dataset_info(name)
+        except NeuralScopeError as error:
+            st.warning(words.plain(str(error)), icon=":material/folder_off:")
+        return False
+    come = {st.session_state.pop(key, None) for key in ("data_fetched", "data_added")}
+    if name in come:
+        st.toast(f"{words.plain(info.title)} is ready.", icon=":material/check_circle:")
     if not is_ready(name):
         progress = resources.fetches().get(name).progress()
         if progress.phase == "done" or is_ready(name):
@@ -74,7 +83,7 @@ def _watch_fetch(name: str) -> None:
             st.session_state["data_fetched"] = name
         st.rerun()
     with st.container(border=True):
-        st.markdown(f"**Getting {DATASETS[name].title} ready.** {progress.message}")
+        st.markdown(f"**Getting {dataset_info(name).title} ready.** {progress.message}")
         share = 0.0
         if progress.bytes_expected:
             share = min(progress.bytes_received / progress.bytes_expected, 1.0)

@@ -39,6 +39,7 @@ def figure(
         image_shape=now.data.image_shape,
         class_names=now.data.class_names,
         pixel_max=now.data.pixel_max,
+        noun=now.thing,
         columns=columns,
         size=SIZE,
     )

@@ -35,7 +35,7 @@ from neuralscope.data import Dataset, scaled
 from neuralscope.engine import Network
 from neuralscope.errors import WeightsError
 from neuralscope.runs import LATEST, Run, SnapshotInfo, Store, load_snapshot
-from neuralscope.ui import resources, words
+from neuralscope.ui import chart, resources, words
 from neuralscope.ui.moment import SPLITS, Key, Moment
 
 MOST_UNITS = 8
@@ -91,11 +91,11 @@ def show(now: Moment, split: str, index: int) -> None:
 def what_is_wrong_with(now: Moment, split: str, index: int) -> str:
     """Return in one sentence why there is no such digit, or nothing if there is."""
     if split not in SPLITS:
-        return f"There are {' and '.join(SPLITS)} digits to look at, but none of {split!r}."
+        return f"There are {' and '.join(SPLITS)} {now.things} to look at, but none of {split!r}."
     n = len(now.labels(split))
     if not 0 <= index < n:
         return (
-            f"There is no {SPLITS[split].lower()} digit number {index:,}: "
+            f"There is no {SPLITS[split].lower()} {now.thing} number {index:,}: "
             f"they are numbered from 0 to {n - 1:,}."
         )
     return ""
@@ -299,7 +299,7 @@ def _headline(now: Moment, split: str, index: int, reading: Reading) -> None:
         "Why this answer?" if reading.is_right else "Why is this one wrong?",
         anchor=False,
     )
-    which = f"{SPLITS[split]} digit number {index:,}"
+    which = f"{SPLITS[split]} {now.thing} number {index:,}"
     said = charts.percent(float(reading.probabilities[reading.answer]))
     rival = charts.percent(float(reading.probabilities[reading.rival]))
     answer, other = _name(now, reading.answer), _name(now, reading.rival)
@@ -323,12 +323,7 @@ def _answer(
         figure = charts.probability_bars(
             reading.probabilities, class_names=now.data.class_names, true=reading.true
         )
-        st.vega_lite_chart(
-            spec=figure.spec,
-            key="why_probabilities",
-            alt=now.alt(figure, "Its probabilities"),
-            width="stretch",
-        )
+        chart.draw(figure, "Its probabilities", key="why_probabilities", of=now)
 
 
 def _strip(now: Moment, split: str, index: int) -> None:
@@ -364,12 +359,7 @@ def _draw_strip(now: Moment, split: str, index: int, answers: list[int | None]) 
         class_names=now.data.class_names,
         now=_stop(now.info),
     )
-    st.vega_lite_chart(
-        spec=figure.spec,
-        key="why_strip",
-        alt=now.alt(figure, "The answer at every moment kept"),
-        width="stretch",
-    )
+    chart.draw(figure, "The answer at every moment kept", key="why_strip", of=now)
     trained = [(info, answer == true) for info, answer in known if info.step]
     story = ""
     if trained:
@@ -377,7 +367,7 @@ def _draw_strip(now: Moment, split: str, index: int, answers: list[int | None]) 
         story = f"**{tell_history([right for _, right in trained], epochs)}** "
     st.caption(
         f"{story}One cell for each moment kept, the first being the untrained network; teal is "
-        "right, vermilion wrong, and the digit answered stands where it changes."
+        f"right, vermilion wrong, and the {now.class_noun} answered stands where it changes."
     )
 
 
@@ -425,7 +415,7 @@ def _decided(now: Moment, digit: npt.NDArray[np.float32], reading: Reading, why:
         other=now.data.class_names[reading.rival],
         one_is_true=reading.is_right,
     )
-    st.vega_lite_chart(spec=figure.spec, key="why_units", alt=figure.text, width="stretch")
+    chart.draw(figure, "What each unit adds", key="why_units", of=now, live=False)
     st.caption(
         f"The last layer only adds up. What a unit of the last hidden layer puts out, times the "
         f"difference of its weights to {one} and to {other}, is what it adds to the lead of "
@@ -452,11 +442,11 @@ def _looked_at(now: Moment, digit: npt.NDArray[np.float32], reading: Reading, wh
         found.removed, found.marked, found.random, answer=now.data.class_names[reading.answer]
     )
     with row.container(width=250):
-        st.vega_lite_chart(spec=figure.spec, key="why_removal", alt=figure.text, width="stretch")
+        chart.draw(figure, "Without the marked pixels", key="why_removal", of=now, live=False)
     st.caption(
         f"The saliency map is the gradient of (logit of {one} - logit of {other}) for each pixel: "
         f"more ink where it is red speaks for {one}, where it is blue for {other}. The thin line "
-        "is the digit's edge."
+        f"is the {now.thing}'s edge."
     )
     st.caption(f"**Is the map true?** {_verdict(now, found)}")
 
@@ -495,7 +485,7 @@ def _change(now: Moment, digit: npt.NDArray[np.float32], reading: Reading, why: 
         return
     row = st.container(horizontal=True, gap="medium", key="why_change")
     with row.container(width=PICTURE):
-        _picture(now, digit, f"As it is: {one}", alt=f"The digit, read as {one}")
+        _picture(now, digit, f"As it is: {one}", alt=f"The {now.thing}, read as {one}")
     with row.container(width=PICTURE):
         limit = found.largest
         st.image(
@@ -509,7 +499,9 @@ def _change(now: Moment, digit: npt.NDArray[np.float32], reading: Reading, why: 
             alt="The change of each pixel, red for more ink and blue for less",
         )
     with row.container(width=PICTURE):
-        _picture(now, found.result, f"Changed: {other}", alt=f"The digit changed, read as {other}")
+        _picture(
+            now, found.result, f"Changed: {other}", alt=f"The {now.thing} changed, read as {other}"
+        )
     visible = found.n_pixels(NOTICEABLE)
     if visible:
         pixels = (
@@ -525,7 +517,7 @@ def _change(now: Moment, digit: npt.NDArray[np.float32], reading: Reading, why: 
     st.caption(
         f"This is the smallest change found that makes the network say {other}; there may be a "
         f"smaller one. Its length (L2 norm) is **{found.size:.2f}**, where full ink in one pixel "
-        f"is 1 and the digit itself has {float(np.linalg.norm(digit)):.2f}; {pixels}."
+        f"is 1 and the {now.thing} itself has {float(np.linalg.norm(digit)):.2f}; {pixels}."
     )
 
 
@@ -533,7 +525,7 @@ def _alike(now: Moment, split: str, index: int) -> None:
     st.subheader("What it looks like to the network", anchor=False)
     _fill_in(
         _nearest(now.key, split, index, now),
-        f"Looking through {len(now.labels('train')):,} training digits ...",
+        f"Looking through {len(now.labels('train')):,} training {now.things} ...",
         lambda found: _draw_alike(now, found),
     )
 
@@ -555,7 +547,7 @@ def _draw_alike(now: Moment, found: Neighbors) -> None:
         else "by their pixels, since there is no hidden layer"
     )
     st.caption(
-        f"The {len(rows)} training digits nearest to it {where}, each with its label and its "
+        f"The {len(rows)} training {now.things} nearest to it {where}, each with its label and its "
         f"distance. {counts[most]} of them {'is' if counts[most] == 1 else 'are'} labelled "
         f"{_name(now, most)}."
     )

@@ -12,6 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
 
 from neuralscope.errors import NeuralScopeError
+from neuralscope.ui import run_trash, saving
 
 # A chart of fixed size, such as a matrix, scrolls on a narrow screen instead of being cut off.
 # Streamlit's own Stop, which ends the drawing of a page, must not look as if it ended a training.
@@ -20,8 +21,11 @@ _STYLE = """<style>
 [data-testid='stStatusWidget'] button { display: none; }
 </style>"""
 
-PAGES = ("Train", "Confusion", "Mistakes", "Activations", "Draw")
+PAGES = ("Train", "Confusion", "Mistakes", "Activations", "Draw", "Runs")
 """Titles in the order of the menu; the first is the start page. Scripts are named after them."""
+
+RUNS = "Runs"
+"""The page on which runs are deleted, which can be undone until it is left."""
 
 _PAGES_FOLDER = Path(__file__).parents[2] / "pages"
 _ICON = Path(__file__).with_name("icon.svg")  # an emoji would cost 0.2 s: a list of all is read
@@ -62,6 +66,21 @@ def link(
         st.caption(otherwise or f"{text}: on the page {title}.")
 
 
+def go(title: str, text: str, *, icon: str | None = None) -> None:
+    """Draw the button of the one obvious next thing to do, which is on another page.
+
+    Args:
+        title: One of `PAGES`.
+        text: What the button says.
+        icon: Before it.
+    """
+    if st.button(text, icon=icon, type="primary", key=f"go_{title}"):
+        try:
+            st.switch_page(_script(title))
+        except StreamlitAPIException:  # this page runs alone and knows no other
+            st.caption(f"{text}: on the page {title}.")
+
+
 def _script(title: str) -> Path:
     return _PAGES_FOLDER / f"{title.lower()}.py"
 
@@ -79,9 +98,24 @@ def page(title: str, subtitle: str) -> Iterator[None]:
         st.stop()
     st.set_page_config(page_title=f"{title} · NeuralScope", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
+    saving.offer()
     st.title(title, anchor=False)
     st.caption(subtitle)
+    _enter(title)
     try:
         yield
     except NeuralScopeError as error:
         st.error(str(error), icon=":material/error:")
+
+
+def _enter(title: str) -> None:
+    state = st.session_state
+    state["page_is_new"] = state.get("page_seen") != title
+    state["page_seen"] = title
+    if title != RUNS:
+        run_trash.leave()
+
+
+def is_entered() -> bool:
+    """Return whether the session has come to this page from another one, or has just begun."""
+    return bool(st.session_state["page_is_new"])

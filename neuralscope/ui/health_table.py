@@ -15,10 +15,11 @@ import streamlit as st
 
 from neuralscope.analysis import Circumstances, Verdict, judge_layers, tell_health
 from neuralscope.analysis.health import RECENT
-from neuralscope.data import DATASETS
+from neuralscope.data import known_dataset
 from neuralscope.engine import LayerHealth
 from neuralscope.engine.health import ENDS
 from neuralscope.runs import Epochs, Run, Store
+from neuralscope.ui import chart
 
 # The word says it, the sign says it, and only then the colour: the theme's, in a shade for each of
 # its two backgrounds.
@@ -33,7 +34,7 @@ HEAD = ("Layer", "Verdict", "Idle units", "Update ratio", "Gradient norm", "Weig
 EXPLANATION = (
     "Measured in the last step of the epoch. The update ratio is how far that step moved the "
     "weights, as a part of their norm; about 0.1 % is usual. Idle units are of no use on a sample "
-    "of the digits: dead ones never fire, saturated ones are stuck where their activation is flat."
+    "of the data: dead ones never fire, saturated ones are stuck where their activation is flat."
 )
 
 
@@ -61,8 +62,14 @@ def show(store: Store, run: Run, epochs: Epochs) -> None:
     # Two keys: whoever folds or unfolds it has their way until the state of things changes.
     key = "health_ill" if is_ill else "health_well"
     with st.expander(said.summary, expanded=is_ill, key=key, icon=":material/monitor_heart:"):
-        st.table(
-            said.table, border="horizontal", width="content", hide_index=True, alt=said.summary
+        chart.table(
+            said.table,
+            "Health of the layers",
+            key="health_table",
+            alt=said.summary,
+            of=run,
+            width="content",
+            hide_index=True,
         )
         if is_ill:
             st.markdown(said.sentences)
@@ -79,7 +86,9 @@ def _said(
     if not recent or recent[-1].epoch != epoch:
         return None
     verdicts = judge_layers([each.layers for each in recent], _circumstances(_run, _epochs))
-    info, config = DATASETS[_run.config.dataset], _run.config
+    info, config = known_dataset(_run.config.dataset), _run.config
+    if info is None:  # a person's own data that has gone: without it the sizes are not known
+        return None
     shapes = pairwise(config.sizes(info.n_features, info.n_classes))
     kinds = (*config.activations, "output")
     layers = zip(shapes, kinds, recent[-1].layers, verdicts, strict=True)

@@ -15,6 +15,8 @@ import streamlit as st
 
 from neuralscope import charts
 from neuralscope.engine import Network
+from neuralscope.ui import chart, words
+from neuralscope.ui.moment import Moment
 
 PICTURE = 140
 """Width of the digit on the screen, in pixels."""
@@ -34,6 +36,7 @@ def show(
     class_names: Sequence[str],
     true: int | None = None,
     key: str,
+    of: Moment | None = None,
     live: bool = False,
 ) -> npt.NDArray[np.floating]:
     """Draw what each layer makes of one digit.
@@ -45,6 +48,7 @@ def show(
         class_names: One for each output.
         true: Its true class, if that is known.
         key: Tells this display from another on the same page.
+        of: The moment that the network is of, for the names of what is saved.
         live: Drawn anew while somebody looks (while they draw the digit): the text alternatives
             then stay the same from one drawing to the next, which keeps the charts in place.
 
@@ -62,42 +66,35 @@ def show(
     with row.container(width=PICTURE, gap="small"):
         st.markdown("**Input**")
         picture = charts.digit_tiles(example, image_shape=image_shape, pixel_max=1, size=PICTURE)[0]
-        named = "a digit" if true is None else f"a {class_names[true]}"
+        named = "the picture" if true is None else f"a {class_names[true]}"
         st.image(picture, width=PICTURE, alt=f"The input, {named}")
         st.caption(
-            f"{example.size:,} pixels" + (f", a {class_names[true]}" if true is not None else "")
+            f"{example.size:,} pixels"
+            + (f", a {words.plain(class_names[true])}" if true is not None else "")
         )
     for number, (values, activation) in enumerate(zip(hidden, network.activation, strict=True), 1):
         name = f"Hidden layer {number}"
         figure = charts.unit_grid(values[:MOST_UNITS], layer=name)
         with row.container(width=max(NARROWEST, figure.template["width"] + 12), gap="small"):
             st.markdown(f"**{name}**")
-            st.vega_lite_chart(
-                spec=figure.spec,
+            chart.draw(
+                figure,
+                f"Activations of {name.lower()}",
                 key=f"{key}_layer_{number}",
-                alt=f"Activations of {name.lower()}, live" if live else figure.text,
+                of=of,
+                live=live,
                 width="content",
             )
             st.caption(_about(values, activation))
     with row.container(width=BARS_WIDTH, gap="small"):
         st.markdown("**Logits**")
         figure = charts.class_bars(logits, title="Logit", class_names=class_names)
-        st.vega_lite_chart(
-            spec=figure.spec,
-            key=f"{key}_logits",
-            alt="Logits, live" if live else figure.text,
-            width="stretch",
-        )
+        chart.draw(figure, "Logits", key=f"{key}_logits", of=of, live=live)
         st.caption("The score of each class, before softmax.")
     with row.container(width=BARS_WIDTH, gap="small"):
         st.markdown("**Probabilities**")
         figure = charts.probability_bars(probabilities, class_names=class_names, true=true)
-        st.vega_lite_chart(
-            spec=figure.spec,
-            key=f"{key}_probabilities",
-            alt="Probabilities, live" if live else figure.text,
-            width="stretch",
-        )
+        chart.draw(figure, "Probabilities", key=f"{key}_probabilities", of=of, live=live)
         st.caption("Softmax makes the scores positive and lets them add up to 100 %.")
     return probabilities
 

@@ -1,4 +1,4 @@
-"""A moment of a run: the network as it was at one snapshot, and how it reads the digits.
+"""A moment of a run: the network as it was at one snapshot, and how it reads its data.
 
 What a page shows depends on (run, snapshot) only, so each of these is computed once, whoever looks,
 and only when it is on the screen. The few that are large are kept for the few latest moments.
@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from neuralscope import charts
 from neuralscope.data import Dataset, scaled
 from neuralscope.engine import Network
 from neuralscope.runs import (
@@ -27,7 +26,7 @@ from neuralscope.runs import (
     load_predictions,
     load_snapshot,
 )
-from neuralscope.ui import resources
+from neuralscope.ui import resources, words
 
 Key = tuple[str, str, SnapshotInfo]
 """Path of the store, run, snapshot: what everything about a moment depends on."""
@@ -60,17 +59,33 @@ class Moment:
         return (str(resources.store().path), self.run.run_id, self.info)
 
     @property
+    def thing(self) -> str:
+        """What one example of its data is called: 'digit', 'picture'."""
+        return self.data.noun
+
+    @property
+    def things(self) -> str:
+        """What several of them are called."""
+        return f"{self.data.noun}s"
+
+    @property
+    def class_noun(self) -> str:
+        """What one class is called: of digits, that is what it is."""
+        return self.data.class_noun
+
+    @property
+    def classes(self) -> str:
+        """What its classes are called, several of them: 'digits', 'classes'."""
+        return "digits" if self.class_noun == "digit" else "classes"
+
+    def called(self, number: int) -> str:
+        """Return the name of a class as it can stand in a sentence, where Markdown has no say."""
+        return words.plain(self.data.class_names[number])
+
+    @property
     def is_moving(self) -> bool:
         """Whether the page is drawn again by itself, by a live run or a film."""
         return self.is_live or bool(st.session_state.get("film"))
-
-    def alt(self, figure: charts.Figure, what: str) -> str:
-        """Return a chart's text alternative.
-
-        While it moves it only says what the chart shows: other words with each redraw would have
-        the browser draw the chart anew instead of moving it.
-        """
-        return f"{what}, live" if self.is_moving else figure.text
 
     @property
     def label(self) -> str:

@@ -23,7 +23,7 @@ import streamlit as st
 from neuralscope import charts
 from neuralscope.engine.rate_test import HIGHEST, LOWEST, STEPS
 from neuralscope.runs import SETTINGS, RunConfig, as_tested
-from neuralscope.ui import config_form, data_notice
+from neuralscope.ui import chart, config_form, data_notice
 
 LOOK_EVERY = 0.3
 UNSEEN_FOR = 10.0
@@ -235,7 +235,7 @@ def _watch(asked: RunConfig) -> None:
     n = len(test.rates)
     text = f"Training with a rate of {test.rates[n - 1]:.1e}" if n else "Starting a fresh network"
     st.progress(min(n / STEPS, 1.0), text=text)
-    _curve(test, "Loss while the learning rate grows, live")
+    _curve(test, live=True)
 
 
 def _result(test: RateTest, config: RunConfig | None) -> None:
@@ -248,7 +248,7 @@ def _result(test: RateTest, config: RunConfig | None) -> None:
     rate = test.suggested
     found = "No learning rate found." if rate is None else f"Try a learning rate of {rate:g}."
     st.markdown(f"**{found}** {test.reason}")
-    _curve(test, None)
+    _curve(test, live=False)
     st.caption(
         f"A fresh network was trained for {len(test.rates)} steps, each with a larger rate than "
         "the one before. Dots are the losses of its batches, the line is their running mean. Where "
@@ -269,7 +269,7 @@ def _result(test: RateTest, config: RunConfig | None) -> None:
         st.button("Close", key="close_rate_test", type="tertiary", on_click=_close)
 
 
-def _curve(test: RateTest, alt: str | None) -> None:
+def _curve(test: RateTest, *, live: bool) -> None:
     n = len(test.rates)
     figure = charts.rate_test_curve(
         test.rates[:n],
@@ -279,6 +279,4 @@ def _curve(test: RateTest, alt: str | None) -> None:
         blown_up=test.blown_up,
         domain=(LOWEST, HIGHEST),
     )
-    st.vega_lite_chart(
-        spec=figure.spec, key="rate_test_curve", alt=alt or figure.text, width="stretch"
-    )
+    chart.draw(figure, "Loss while the learning rate grows", key="rate_test_curve", live=live)

@@ -18,7 +18,14 @@ import streamlit as st
 
 from neuralscope import charts
 from neuralscope.analysis import confusion_counts, worst_mistakes
-from neuralscope.data import DATASETS, Dataset, Fetch, is_cached, load_dataset, start_fetch
+from neuralscope.data import (
+    Dataset,
+    Fetch,
+    dataset_info,
+    is_cached,
+    load_dataset,
+    start_fetch,
+)
 from neuralscope.errors import DataUnavailable
 from neuralscope.runs import (
     Estimate,
@@ -51,15 +58,16 @@ def _store_at(path: str) -> Store:
     return Store(path)
 
 
-@st.cache_resource(show_spinner="Loading the digits")
+@st.cache_resource(show_spinner="Loading the data", max_entries=6)
 def dataset(name: str) -> Dataset:
     """Return a data set that is there without fetching.
 
     Raises:
         DataError: It is not.
     """
+    info = dataset_info(name)
     if not is_cached(name):  # loading would fetch it, and keep the page waiting
-        raise DataUnavailable(f"{DATASETS[name].title} is not here, so there are no pictures.")
+        raise DataUnavailable(f"{info.title} is not here, so there are no pictures.")
     return load_dataset(name)
 
 
@@ -105,7 +113,7 @@ def estimate(config: RunConfig) -> Future[Estimate]:
 
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _estimate(key: str, _config: RunConfig) -> Future[Estimate]:
-    info = DATASETS[_config.dataset]
+    info = dataset_info(_config.dataset)
     return _bench().submit(
         measure_epoch,
         _config,
@@ -143,8 +151,11 @@ class StepsSoFar:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def steps_so_far(run_id: str) -> StepsSoFar:
-    """Return the losses of a run's steps, for whoever looks at it."""
+def steps_so_far(run_id: str, rewinds: int = 0) -> StepsSoFar:
+    """Return the losses of a run's steps, for whoever looks at it.
+
+    A run that has gone on from an earlier point (`Run.rewinds`) is read anew from its beginning.
+    """
     return StepsSoFar()
 
 
@@ -156,6 +167,8 @@ class Pictures(NamedTuple):
         mistakes: Figure of the surest mistakes.
         n_wrong: How many validation examples are answered wrongly.
         n_validation: How many there are.
+        noun: What one of them is called.
+        class_noun: What one class is called.
         weights: Picture of the first layer's weights, as a data URI: a file of its own would be
             gone from the server when the next look at a live run has replaced it.
         weights_text: What it shows, in words.
@@ -165,6 +178,8 @@ class Pictures(NamedTuple):
     mistakes: charts.Figure
     n_wrong: int
     n_validation: int
+    noun: str
+    class_noun: str
     weights: str
     weights_text: str
 
@@ -188,7 +203,9 @@ def _pictures(store_path: str, run_id: str, config: RunConfig, info: SnapshotInf
     weights: npt.NDArray[np.float32] = network.layers[0].weight
     counts = confusion_counts(data.y_validation, snapshot.validation_predictions, data.n_classes)
     return Pictures(
-        confusion=charts.confusion_matrix(counts, class_names=data.class_names),
+        confusion=charts.confusion_matrix(
+            counts, class_names=data.class_names, noun=data.class_noun
+        ),
         mistakes=charts.gallery(
             data.x_validation[wrong.index],
             index=wrong.index,
@@ -199,9 +216,12 @@ def _pictures(store_path: str, run_id: str, config: RunConfig, info: SnapshotInf
             class_names=data.class_names,
             pixel_max=data.pixel_max,
             columns=9,
+            noun=data.noun,
         ),
         n_wrong=wrong.total,
         n_validation=len(data.y_validation),
+        noun=data.noun,
+        class_noun=data.class_noun,
         weights=charts.data_uri(charts.weight_grid(weights, data.image_shape, most=MOST_UNITS)),
         weights_text=charts.describe_weights(weights, most=MOST_UNITS),
     )

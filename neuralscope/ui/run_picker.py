@@ -10,6 +10,7 @@ import streamlit as st
 
 from neuralscope.errors import StoreError
 from neuralscope.runs import Run
+from neuralscope.runs.listing import newest
 from neuralscope.ui import address, resources
 
 MOST_SHOWN = 100
@@ -20,8 +21,11 @@ def pick() -> Run | None:
     """Return the run that this session looks at; an address of a run that is gone is told."""
     store = resources.store()
     state = st.session_state
+    asked = address.read_run()
     if "run_seen" not in state:
-        state["run_seen"] = address.read_run() or _live_run()
+        state["run_seen"] = asked or _live_run()
+    elif asked is not None and state.get("page_is_new"):
+        _follow_link(asked)
     run_id = state["run_seen"]
     if run_id is None:
         return None
@@ -32,11 +36,20 @@ def pick() -> Run | None:
         return None
 
 
+def _follow_link(run_id: str) -> None:
+    """Turn to the run, and the epoch if there is one, of a link from another page."""
+    if run_id != st.session_state["run_seen"]:
+        look_at(run_id)
+        del st.session_state["epoch_seen"]  # to be read from the address
+    elif address.read_epoch() != (None, ""):
+        st.session_state.pop("epoch_seen", None)
+
+
 def pick_any() -> Run | None:
     """Return the run that this session looks at, else the newest; None if there is no run."""
     run = pick()
     if run is None:
-        runs = resources.store().runs()
+        runs = newest(resources.store(), 1)
         if st.session_state.get("run_seen") is None and runs:
             run = runs[0]
             st.session_state["run_seen"] = run.run_id
@@ -63,7 +76,7 @@ def menu(current: Run | None, *, may_be_none: bool = True) -> None:
         current: The run that is shown.
         may_be_none: Whether they may also turn to none, to set up a new one.
     """
-    runs = resources.store().runs()[:MOST_SHOWN]
+    runs = newest(resources.store(), MOST_SHOWN)
     if current is not None and current.run_id not in [run.run_id for run in runs]:
         runs.append(current)
     if not runs:

@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 
 from neuralscope import charts
-from neuralscope.data import DATASETS
+from neuralscope.data import DatasetInfo, known_dataset
 from neuralscope.errors import DataError, NeuralScopeError, StoreError, WeightsError
 from neuralscope.runs import (
     DIVERGED,
@@ -31,8 +31,9 @@ from neuralscope.runs import (
     Store,
     list_snapshots,
 )
-from neuralscope.ui import config_form, health_table, resources, scrubber, words
+from neuralscope.ui import chart, config_form, health_table, resources, scrubber, words
 from neuralscope.ui.config_form import RATE_STEPS
+from neuralscope.ui.moment import when
 from neuralscope.ui.scrubber import REDRAW_EVERY
 
 FIRST_LOOK_EVERY = 0.1
@@ -42,7 +43,7 @@ it is looked for so eagerly."""
 
 MOST_BINS = 250
 METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
-MARKED_EVENTS = ("paused", "resumed", "learning_rate", "restored")
+MARKED_EVENTS = ("paused", "resumed", "learning_rate", "restored", "continued", "forked")
 
 BADGES: dict[str, tuple[str, Any, str]] = {
     QUEUED: ("Queued", "gray", ":material/hourglass_empty:"),
@@ -231,7 +232,7 @@ def _set_rate(run_id: str, known: _LiveRate, key: str) -> None:
 
 def _outcome(run: Run) -> None:
     """Say in a sentence how it ended."""
-    n_test = DATASETS[run.config.dataset].n_test
+    data = known_dataset(run.config.dataset)
     best = ""
     if run.best_epoch is not None:
         best = (
@@ -239,13 +240,12 @@ def _outcome(run: Run) -> None:
             f"in epoch {run.best_epoch}."
         )
     if run.test_accuracy is not None:
-        n_wrong = round((1 - run.test_accuracy) * n_test)
         ending = f" {run.message}" if run.message else ""
         if run.status != FINISHED:
             ending = f" It was stopped {_where(run)}."
         st.success(
-            f"It reads **{words.percent(run.test_accuracy)}** of the {n_test:,} test digits, which "
-            f"it had never seen; {n_wrong:,} it gets wrong.{best}{ending}",
+            f"It reads **{words.percent(run.test_accuracy)}** of {_tested(run, data)}."
+            f"{best}{ending}",
             icon=":material/flag:",
         )
     elif run.status == DIVERGED:
@@ -256,6 +256,16 @@ def _outcome(run: Run) -> None:
         ended = run.message or "It was stopped before it had begun."
         kept = " What it had learned is kept." if run.epoch else ""
         st.warning(f"{ended}{kept}{best}", icon=":material/power_off:")
+
+
+def _tested(run: Run, data: DatasetInfo | None) -> str:
+    """Say what it was tested on, and how many of that it got wrong."""
+    if data is None:  # a person's own data that has gone since
+        return "the test pictures, which it had never seen"
+    n_wrong = round((1 - (run.test_accuracy or 0.0)) * data.n_test)
+    return (
+        f"the {data.n_test:,} test {data.noun}s, which it had never seen; {n_wrong:,} it gets wrong"
+    )
 
 
 def _where(run: Run) -> str:
@@ -283,7 +293,7 @@ def _figures(run: Run, epochs: Epochs) -> None:
             "Validation accuracy",
             words.percent(validation),
             delta=change,
-            help="Share of the validation digits it reads right; it never learns from these.",
+            help="Share of the validation examples it reads right; it never learns from these.",
             width=METRIC_WIDTH,
         )
         st.metric(
@@ -297,7 +307,7 @@ def _figures(run: Run, epochs: Epochs) -> None:
         st.metric(
             "Throughput",
             f"{run.samples_per_second:,.0f}/s" if run.samples_per_second else "–",
-            help="Training digits learned per second (samples/s), measuring and saving included.",
+            help="Training examples learned per second (samples/s), measuring and saving included.",
             width=METRIC_WIDTH,
         )
         elapsed = words.duration(run.seconds) if run.seconds else "–"
@@ -330,7 +340,7 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
         st.caption("The first point comes as soon as the data is loaded.")
         return
 
-    steps = resources.steps_so_far(run.run_id).read(run.run_id)
+    steps = resources.steps_so_far(run.run_id, run.rewinds).read(run.run_id)
     marks = [
         (_along(x_axis, event.step, event.seconds, run.steps_per_epoch), event.text)
         for event in store.events(run.run_id)
@@ -358,16 +368,12 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
             smoothing=smoothing,
         )
         with place:
-            st.vega_lite_chart(
-                spec=figure.spec,
-                key=f"curves_{quantity}",
-                alt=f"{quantity.capitalize()} of the run, live" if run.is_active else figure.text,
-                width="stretch",
-            )
+            what = f"{quantity.capitalize()} of the run"
+            chart.draw(figure, what, key=f"curves_{quantity}", of=run)
     st.caption(
         "Loss is how surprised the network is by the right answer; accuracy is how often it is "
         "right. When training goes on improving and validation does not, it has begun to learn "
-        "the training digits by heart."
+        "the training examples by heart."
     )
 
 
@@ -403,16 +409,17 @@ def _moment(store: Store, run: Run) -> None:
     side_by_side = st.container(horizontal=True, gap="medium", key="now")
     with side_by_side.container(width=512):
         st.subheader("What it takes for what", anchor=False)
-        st.vega_lite_chart(
-            spec=moment.confusion.spec,
+        chart.draw(
+            moment.confusion,
+            f"Confusion matrix on the validation {moment.noun}s",
             key="confusion",
-            alt="Confusion matrix on the validation digits, live"
-            if live
-            else moment.confusion.text,
+            of=run,
+            when=when(run, info),
             width="content",
         )
         st.caption(
-            f"The {moment.n_validation:,} validation digits: each row a true digit, each column an "
+            f"The {moment.n_validation:,} validation {moment.noun}s: each row a true "
+            f"{moment.class_noun}, each column an "
             "answer. Right answers lie on the diagonal."
         )
     with side_by_side.container(width=436):
@@ -425,17 +432,21 @@ def _moment(store: Store, run: Run) -> None:
     st.subheader("What it gets wrong right now" if live else "What it gets wrong", anchor=False)
     if moment.n_wrong:
         st.caption(
-            f"{moment.n_wrong:,} of {moment.n_validation:,} validation digits; those it is surest "
-            "of first. Each is labelled true → answered, with the confidence in the answer."
+            f"{moment.n_wrong:,} of {moment.n_validation:,} validation {moment.noun}s; those it is "
+            "surest of first. Each is labelled true → answered, with the confidence in the answer."
         )
-        st.vega_lite_chart(
-            spec=moment.mistakes.spec,
+        chart.draw(
+            moment.mistakes,
+            f"Validation {moment.noun}s read wrongly",
             key="mistakes",
-            alt="Validation digits read wrongly, live" if live else moment.mistakes.text,
+            of=run,
+            when=when(run, info),
             width="content",
         )
     else:
-        st.caption(f"Nothing: all {moment.n_validation:,} validation digits are read right.")
+        st.caption(
+            f"Nothing: all {moment.n_validation:,} validation {moment.noun}s are read right."
+        )
 
 
 def _facts(run: Run) -> None:

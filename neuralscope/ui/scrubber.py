@@ -19,10 +19,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from neuralscope.data import DATASETS
 from neuralscope.errors import DataError, StoreError, WeightsError
 from neuralscope.runs import LATEST, QUEUED, Run, SnapshotInfo, list_snapshots
-from neuralscope.ui import address, frame, resources, run_picker
+from neuralscope.runs.listing import is_any, newest
+from neuralscope.ui import address, frame, resources, run_picker, words
 from neuralscope.ui.moment import Moment, at, when
 
 REDRAW_EVERY = 0.5
@@ -220,7 +220,7 @@ def _epoch_of(stop: str) -> int | None:
 
 
 def _invite() -> None:
-    if not resources.store().runs():
+    if not is_any(resources.store()):
         st.info(
             "No network has been trained yet. Train one, then come back to look inside.",
             icon=":material/school:",
@@ -257,8 +257,8 @@ def choose_other(now: Moment, key: str, label: str) -> Moment | None:
     """
     alike = [
         run
-        for run in resources.store().runs()[: run_picker.MOST_SHOWN]
-        if run.config.dataset == now.run.config.dataset and run.run_id != now.run.run_id
+        for run in newest(resources.store(), run_picker.MOST_SHOWN, dataset=now.run.config.dataset)
+        if run.run_id != now.run.run_id
     ]
     runs = {run.run_id: run for run in (now.run, *alike)}
     names = {**run_picker.labels(alike), now.run.run_id: "This run, another epoch"}
@@ -281,7 +281,7 @@ def choose_other(now: Moment, key: str, label: str) -> Moment | None:
         if run.run_id == now.run.run_id:
             stops = {stop: info for stop, info in stops.items() if info != now.info}
         if not stops:
-            st.caption(f"{DATASETS[run.config.dataset].title}: nothing is kept of it yet.")
+            st.caption(f"{words.plain(run.name)}: nothing is kept of it yet.")
             return None
         first = next(iter(stops)) if run.run_id == now.run.run_id else list(stops)[-1]
         stop = st.selectbox(

@@ -39,7 +39,7 @@ DEADLINE = 20.0
 
 CONTROLS = (
     *("slider", "select_slider", "selectbox", "number_input", "button"),
-    *("button_group", "toggle"),
+    *("button_group", "toggle", "text_input", "text_area", "multiselect"),
 )
 SENTENCES = ("error", "warning", "info", "success", "caption", "markdown")
 

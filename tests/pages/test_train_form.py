@@ -118,12 +118,12 @@ def test_what_few_look_for_is_behind_more_unless_the_address_names_it(
     open_page: Open, query: dict[str, str], is_open: bool
 ) -> None:
     page = open_page(**query)
-    [more] = page.app.sidebar.expander
-    assert more.label == "More"
+    own, more = page.app.sidebar.expander
+    assert (own.label, more.label) == ("Your own data", "More")
     assert more.proto.expanded == is_open
     # It is the user's to open and close from here on.
     assert page.set("Patience (early stopping)", 0 if "patience" in query else 5)
-    assert page.app.sidebar.expander[0].proto.expanded == is_open
+    assert page.app.sidebar.expander[1].proto.expanded == is_open
 
 
 def test_what_augmentation_does_to_a_digit_is_shown_before_it_is_trained(open_page: Open) -> None:
@@ -372,7 +372,8 @@ def test_what_is_wrong_in_the_address_is_said_next_to_its_control(
 def test_an_unknown_data_set_is_said_next_to_its_control(open_page: Open) -> None:
     page = open_page(dataset="cifar")
     assert page.beside("Data set") == (
-        "In the address, dataset is 'cifar', but must be one of mnist, digits."
+        "In the address, dataset is 'cifar', but must be one of mnist, fashion-mnist, "
+        "kuzushiji-mnist, digits, or a data set of your own."
     )
 
 

@@ -53,3 +53,12 @@ def test_a_share_is_told_in_percent(share: float | None, digits: int, text: str)
 def test_a_name_is_not_read_as_markdown() -> None:
     assert words.plain("128 relu, sgd 0.2, mnist") == "128 relu, sgd 0.2, mnist"
     assert words.plain("**loud** :red[x] $y$ `z`") == r"\*\*loud\*\* \:red\[x\] \$y\$ \`z\`"
+
+
+@pytest.mark.parametrize("text", ["http://a.b", "see HTTPS://a.b", "www.a.b", "a@b.c"])
+def test_an_address_in_plain_text_is_broken_by_a_joiner_that_nobody_sees(text: str) -> None:
+    # Markdown makes a link of it, whatever is escaped in it.
+    joiner = "\N{WORD JOINER}"
+    plain = words.plain(text)
+    assert joiner in plain
+    assert plain.replace(joiner, "").replace("\\", "") == text

@@ -1,0 +1,278 @@
+"""Lists of runs: filtered, sorted and cut into pages by the database.
+
+A store may hold thousands of runs. What decides whether a run is in the list and where, SQLite
+looks at; only the rows of the page on screen become `Run` objects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from weakref import WeakSet
+
+from neuralscope.errors import StoreError
+from neuralscope.runs import store as store_module
+from neuralscope.runs.database import Database
+from neuralscope.runs.store import ACTIVE, INTERRUPTED, Run, Store
+
+# A row that is no JSON would make json_extract fail for all of them.
+_CONFIG = "CASE WHEN json_valid(config) THEN config ELSE '{}' END"
+_TAGS = "CASE WHEN json_valid(tags) THEN tags ELSE '[]' END"
+_STATUS = (
+    f"CASE WHEN status IN ({', '.join(repr(each) for each in ACTIVE)}) AND heartbeat < :lost "
+    f"THEN '{INTERRUPTED}' ELSE status END"
+)
+_LAST = (
+    "(SELECT validation_accuracy FROM epochs WHERE epochs.run_id = runs.run_id "
+    "AND epochs.epoch > 0 ORDER BY epochs.epoch DESC LIMIT 1)"
+)
+
+_TAUGHT: WeakSet[Database] = WeakSet()
+"""Databases whose connection knows the functions that the queries call."""
+
+_SHORTEST_ID = 4
+"""Characters of the end of an id that find a run; menus show as many to tell equal names apart."""
+
+
+def _setting(name: str) -> str:
+    return f"json_extract({_CONFIG}, '$.{name}')"
+
+
+SORTS = {
+    "created": "created",
+    "name": "folded(CAST(name AS BLOB))",
+    "status": _STATUS,
+    "dataset": _setting("dataset"),
+    "units": f"(SELECT total(value) FROM json_each({_CONFIG}, '$.hidden'))",
+    "optimizer": _setting("optimizer"),
+    "learning_rate": _setting("learning_rate"),
+    "epoch": "epoch",
+    "best": "best_validation_accuracy",
+    "best_epoch": "best_epoch",
+    "last": _LAST,
+    "test": "test_accuracy",
+    "seconds": "seconds",
+    "starred": "starred",
+}
+"""What a list may be sorted by, and the SQL for it."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which runs to list, and in which order.
+
+    Attributes:
+        search: Words that must all be found in the name, the tags or the notes; upper and lower
+            case are the same. The id, or its last four characters, is such a word too.
+        statuses: Those the runs may have; empty for any.
+        dataset: Its name, or '' for any.
+        tag: One that the runs have, or '' for any.
+        starred: True for those with a star, False for those without, None for both.
+        archived: True for those in the archive, False for those outside it, None for both.
+        sort: One of `SORTS`. Runs that lack it come last; equal ones the newest first.
+        descending: Largest first.
+        limit: Length of the page.
+        offset: How many runs come before it.
+    """
+
+    search: str = ""
+    statuses: tuple[str, ...] = ()
+    dataset: str = ""
+    tag: str = ""
+    starred: bool | None = None
+    archived: bool | None = False
+    sort: str = "created"
+    descending: bool = True
+    limit: int = 20
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A page of a list of runs.
+
+    Attributes:
+        runs: Those on the page, in order. One whose row cannot be understood is left out.
+        total: How many there are on all pages.
+        last: The validation accuracy after the last epoch of each run on the page, by its id; those
+            that have not completed an epoch are not in it.
+    """
+
+    runs: tuple[Run, ...]
+    total: int
+    last: dict[str, float]
+
+
+class Choices(NamedTuple):
+    """What the runs of a store can be told apart by, each sorted."""
+
+    datasets: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+def list_runs(store: Store, query: Query) -> Listing:
+    """Return a page of the runs that a query asks for.
+
+    Raises:
+        StoreError: The store cannot be read, or it cannot be sorted that way.
+    """
+    if query.sort not in SORTS:
+        raise StoreError(f"Runs are sorted by {', '.join(SORTS)}, not by {query.sort[:40]!r}.")
+    where, values = _conditions(query)
+    sort = SORTS[query.sort]
+    order = f"({sort}) IS NULL, {sort} {'DESC' if query.descending else 'ASC'}, "
+    if query.sort == "created":  # which the index of the table is sorted by
+        order = ""
+    direction = "ASC" if query.sort == "created" and not query.descending else "DESC"
+    with _reading(store.database) as db:
+        total = db.execute(f"SELECT count(*) FROM runs WHERE {where}", values).fetchone()[0]
+        rows = db.execute(
+            f"SELECT run_id, {_LAST} AS last FROM runs WHERE {where} "
+            f"ORDER BY {order}created {direction}, run_id {direction} LIMIT :limit OFFSET :offset",
+            {**values, "limit": query.limit, "offset": query.offset},
+        ).fetchall()
+    runs = still_there(store, [row["run_id"] for row in rows])
+    last = {row["run_id"]: row["last"] for row in rows if row["last"] is not None}
+    return Listing(tuple(runs), total, last)
+
+
+@contextlib.contextmanager
+def _reading(database: Database) -> Iterator[sqlite3.Connection]:
+    """Give the connection for queries that call functions of ours."""
+    with database.reading() as db:
+        if database not in _TAUGHT:  # once: SQLite refuses while any statement is under way
+            db.create_function("folded", 1, _folded, deterministic=True)
+            db.create_function("is_found", 5, _is_found, deterministic=True)
+            _TAUGHT.add(database)
+        yield db
+
+
+def newest(store: Store, limit: int, *, dataset: str = "") -> list[Run]:
+    """Return the newest runs outside the archive; those in it only if there is no other."""
+    for archived in (False, None):
+        query = Query(dataset=dataset, archived=archived, limit=limit)
+        if runs := list_runs(store, query).runs:
+            return list(runs)
+    return []
+
+
+def _conditions(query: Query) -> tuple[str, dict[str, object]]:
+    """Return the SQL of what a query asks for, and the values in it."""
+    values: dict[str, object] = {"lost": time.time() - store_module.HEARTBEAT_LOST}
+    conditions = ["trashed IS NULL"]
+    if words := query.search.casefold().split():
+        # As bytes: text that is none would fail on its way to a function, and hide all the others.
+        written = ", ".join(f"CAST({column} AS BLOB)" for column in ("name", "tags", "notes"))
+        conditions.append(f"is_found(:words, run_id, {written})")
+        values["words"] = json.dumps(words)
+    if query.statuses:
+        names = [f":status{i}" for i in range(len(query.statuses))]
+        conditions.append(f"{_STATUS} IN ({', '.join(names)})")
+        values |= {name[1:]: status for name, status in zip(names, query.statuses, strict=True)}
+    if query.dataset:
+        conditions.append(f"{_setting('dataset')} = :dataset")
+        values["dataset"] = query.dataset
+    if query.tag:
+        conditions.append(f":tag IN (SELECT value FROM json_each({_TAGS}))")
+        values["tag"] = query.tag
+    for name, wanted in (("starred", query.starred), ("archived", query.archived)):
+        if wanted is not None:
+            conditions.append(f"{name} = {int(wanted)}")
+    return " AND ".join(conditions), values
+
+
+def _folded(text: bytes) -> str:
+    """Return text as it is compared, without regard to upper and lower case."""
+    return text.decode(errors="replace").casefold()
+
+
+def _is_found(words: str, run_id: str, name: bytes, tags: bytes, notes: bytes) -> bool:
+    """Return whether each of the words is in what people have written about a run."""
+    try:
+        labels = "\n".join(map(str, json.loads(tags))).casefold()
+    except (ValueError, TypeError):
+        labels = ""
+    text = "\n".join((_folded(name), labels, _folded(notes)))
+    return all(
+        word in text or (len(word) >= _SHORTEST_ID and run_id.endswith(word))
+        for word in json.loads(words)
+    )
+
+
+def choices(store: Store) -> Choices:
+    """Return the data sets and the tags that the runs of a store have."""
+    with store.database.reading() as db:
+        datasets = db.execute(
+            f"SELECT DISTINCT {_setting('dataset')} AS name FROM runs WHERE trashed IS NULL"
+        ).fetchall()
+        tags = db.execute(
+            f"SELECT DISTINCT value AS name FROM runs, json_each({_TAGS}) "
+            "WHERE trashed IS NULL AND tags != '[]'"
+        ).fetchall()
+    return Choices(*(tuple(sorted({str(row["name"]) for row in rows if row["name"] is not None}))
+                     for rows in (datasets, tags)))  # fmt: skip
+
+
+def loss_curves(store: Store, runs: Sequence[Run], points: int = 60) -> dict[str, list[float]]:
+    """Return the validation loss over the epochs of each run, by its id.
+
+    Args:
+        store: Where they are.
+        runs: Few; those on screen.
+        points: About how many to return of a run at most, evenly spread.
+    """
+    strides = {run.run_id: max(1, math.ceil(run.epoch / points)) for run in runs}
+    marks = ", ".join(["(?, ?)"] * len(runs))
+    if not runs:
+        return {}
+    with store.database.reading() as db:
+        rows = db.execute(
+            f"WITH shown (run_id, stride) AS (VALUES {marks}) "
+            "SELECT run_id, validation_loss FROM shown JOIN epochs USING (run_id) "
+            "WHERE epoch > 0 AND epoch % stride = 0 ORDER BY run_id, epoch",
+            [value for pair in strides.items() for value in pair],
+        ).fetchall()
+    curves: dict[str, list[float]] = {run.run_id: [] for run in runs}
+    for run_id, loss in rows:
+        if math.isfinite(loss):
+            curves[run_id].append(loss)
+    return curves
+
+
+def trashed_before(store: Store, when: float) -> list[str]:
+    """Return the ids of the runs that were thrown away before a time, in seconds since 1970."""
+    with store.database.reading() as db:
+        rows = db.execute("SELECT run_id FROM runs WHERE trashed < ?", (when,)).fetchall()
+    return [row["run_id"] for row in rows]
+
+
+def is_any(store: Store) -> bool:
+    """Return whether the store holds a run that is not in the trash."""
+    with store.database.reading() as db:
+        return db.execute("SELECT 1 FROM runs WHERE trashed IS NULL LIMIT 1").fetchone() is not None
+
+
+def is_live(store: Store) -> bool:
+    """Return whether any run is queued, running or paused."""
+    with store.database.reading() as db:
+        found = db.execute(
+            f"SELECT 1 FROM runs WHERE status IN ({', '.join('?' * len(ACTIVE))}) "
+            "AND heartbeat >= ? AND trashed IS NULL LIMIT 1",
+            (*ACTIVE, time.time() - store_module.HEARTBEAT_LOST),
+        ).fetchone()
+    return found is not None
+
+
+def still_there(store: Store, run_ids: Iterable[str]) -> list[Run]:
+    """Return those of these runs that there are, in the order given, each once."""
+    runs = []
+    for run_id in dict.fromkeys(run_ids):
+        with contextlib.suppress(StoreError):
+            runs.append(store.run(run_id))
+    return runs

@@ -1,0 +1,416 @@
+"""The list of all runs: filters, what to do with the chosen ones, the table, and its pages."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+
+import streamlit as st
+
+from neuralscope.data import known_dataset
+from neuralscope.errors import StoreError
+from neuralscope.runs import Run, Store
+from neuralscope.runs.listing import (
+    choices,
+    is_any,
+    is_live,
+    list_runs,
+    loss_curves,
+    still_there,
+)
+from neuralscope.ui import (
+    frame,
+    resources,
+    run_card,
+    run_picker,
+    run_query,
+    run_table,
+    run_trash,
+    words,
+)
+from neuralscope.ui.run_view import BADGES
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at runs that are live."""
+
+_CHANGED = "runs_changed"
+_TAGS_TO_ADD = "runs_tags_to_add"
+_ARROWS = {"down": ":material/arrow_downward:", "up": ":material/arrow_upward:"}
+
+
+def show() -> None:
+    """Draw the list; go on drawing its rows while any run is live."""
+    store = resources.store()
+    st.session_state.pop(_CHANGED, None)
+    _tell_of_deleted()
+    if not is_any(store):
+        _invite()
+        return
+    known = choices(store)
+    _filters(known.datasets, known.tags)
+    runs = chosen()
+    _actions(runs, known.tags)
+    statuses = _statuses(run.run_id for run in runs)
+    if is_live(store):
+        st.fragment(_rows, run_every=LOOK_EVERY)(True, statuses)
+    else:
+        _rows(False, statuses)
+    if len(runs) == 1:
+        run_card.show(runs[0], known.tags)
+
+
+def _invite() -> None:
+    st.info("No network has been trained yet.", icon=":material/model_training:")
+    frame.go("Train", "Train the first one", icon=":material/play_arrow:")
+
+
+def chosen() -> list[Run]:
+    """Return the chosen runs as they stand; those that are gone are chosen no more."""
+    ids = run_query.get("runs")
+    runs = still_there(resources.store(), ids)
+    if len(runs) < len(ids):
+        n_gone = len(ids) - len(runs)
+        what = "One chosen run is" if n_gone == 1 else f"{n_gone:,} chosen runs are"
+        st.warning(f"{what} not in this store (any more).", icon=":material/search_off:")
+        run_query.put("runs", [run.run_id for run in runs])
+    return runs
+
+
+# Filters -----------------------------------------------------------------------------------------
+
+
+def _filters(datasets: Sequence[str], tags: Sequence[str]) -> None:
+    key, changed = run_query.key, run_query.from_the_start
+    with st.container(horizontal=True, vertical_alignment="bottom", key="runs_filters"):
+        st.text_input(
+            "Search",
+            key=key("search"),
+            max_chars=200,
+            icon=":material/search:",
+            placeholder="Name, tag or note",
+            on_change=changed,
+            persist_state="session",
+            width=220,
+        )
+        st.segmented_control(
+            "Show",
+            list(run_query.SHOWN),
+            key=key("show"),
+            format_func=run_query.SHOWN.__getitem__,
+            required=True,
+            on_change=changed,
+            persist_state="session",
+        )
+        st.selectbox(
+            "Sort by",
+            list(run_table.SORT_LABELS),
+            key=key("sort"),
+            format_func=run_table.SORT_LABELS.__getitem__,
+            on_change=run_query.order_as_usual,
+            persist_state="session",
+            width=200,
+        )
+        st.segmented_control(
+            "Order",
+            list(run_query.ORDERS),
+            key=key("order"),
+            format_func=_ARROWS.__getitem__,
+            required=True,
+            on_change=changed,
+            persist_state="session",
+            help="Down: the largest, the latest or Z first. Up: the other way round.",
+        )
+        n_set = sum(bool(run_query.get(name)) for name in ("status", "data", "tag"))
+        label = f"Filters: {n_set}" if n_set else "Filters"
+        with st.popover(label, icon=":material/filter_alt:", key="runs_more_filters"):
+            st.multiselect(
+                "Status",
+                list(run_query.STATUSES),
+                key=key("status"),
+                format_func=lambda status: BADGES[status][0],
+                placeholder="Any",
+                on_change=changed,
+                persist_state="session",
+            )
+            for name, title, known in (("data", "Data set", datasets), ("tag", "Tag", tags)):
+                st.selectbox(
+                    title,
+                    ["", *sorted({*known, *filter(None, [run_query.get(name)])})],
+                    key=key(name),
+                    format_func=_title if name == "data" else lambda tag: tag or "Any",
+                    on_change=changed,
+                    persist_state="session",
+                )
+
+
+def _title(name: str) -> str:
+    if not name:
+        return "Any"
+    info = known_dataset(name)
+    return info.title if info else name
+
+
+# What to do with the chosen ones -----------------------------------------------------------------
+
+
+def _actions(runs: list[Run], tags: Sequence[str]) -> None:
+    ids = [run.run_id for run in runs]
+    with st.container(horizontal=True, vertical_alignment="center", key="runs_actions"):
+        _open(runs)
+        st.button(
+            "Compare",
+            icon=":material/stacked_line_chart:",
+            key="runs_compare",
+            disabled=len(runs) < 2,
+            type="primary" if len(runs) > 1 else "secondary",
+            on_click=run_query.put,
+            args=("view", "compare"),
+            help="Draws the chosen runs over each other; choose two or more.",
+        )
+        starred = bool(runs) and all(run.starred for run in runs)
+        _button("Remove the star" if starred else "Star", "star", runs, _star, (ids, not starred))
+        _tag(runs, tags)
+        archived = bool(runs) and all(run.archived for run in runs)
+        _button(
+            "Take out of the archive" if archived else "Archive",
+            "unarchive" if archived else "archive",
+            runs,
+            _archive,
+            (ids, not archived),
+        )
+        _ask_to_delete(runs)
+        _button("Choose none", "deselect", runs, _choose_none, ())
+    if runs:
+        st.caption(f"{len(runs):,} chosen: {run_query.names(runs)}")
+    else:
+        st.caption("Click a run to open it; tick several to compare, tag, archive or delete them.")
+    if problem := st.session_state.pop("runs_problem", None):
+        st.error(words.plain(problem), icon=":material/error:")
+
+
+def _open(runs: list[Run]) -> None:
+    alone = runs[0].run_id if len(runs) == 1 else None
+    popover = st.popover(
+        "Open",
+        icon=":material/open_in_new:",
+        disabled=alone is None,
+        key=f"runs_open_{alone}",  # another run, another popover, closed
+        help="Shows the chosen run on another page.",
+    )
+    if alone is not None:
+        with popover:
+            for title in frame.PAGES:
+                if title != frame.RUNS:
+                    frame.link(title, title, query={"run": alone})
+
+
+def _button(
+    label: str, icon: str, runs: list[Run], act: Callable[..., None], args: tuple[object, ...]
+) -> None:
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        key=f"runs_do_{icon}",
+        disabled=not runs,
+        on_click=_try,
+        args=(act, *args),
+    )
+
+
+def _try(act: Callable[..., None], *args: object) -> None:
+    try:
+        act(*args)
+    except StoreError as error:
+        st.session_state["runs_problem"] = str(error)
+
+
+def _star(run_ids: list[str], yes: bool) -> None:
+    for run_id in run_ids:
+        resources.store().set_starred(run_id, yes)
+
+
+def _archive(run_ids: list[str], yes: bool) -> None:
+    for run_id in run_ids:
+        resources.store().set_archived(run_id, yes)
+    _choose_none()  # they are out of sight
+
+
+def _choose_none() -> None:
+    run_query.choose([])
+    run_table.forget()
+
+
+def _tag(runs: list[Run], tags: Sequence[str]) -> None:
+    with st.popover("Tag", icon=":material/label:", disabled=not runs, key="runs_tag_popover"):
+        st.multiselect(
+            "Tags to add",
+            tags,
+            key=_TAGS_TO_ADD,
+            accept_new_options=True,
+            placeholder="Choose tags, or type new ones",
+        )
+        st.button(
+            "Add" if len(runs) == 1 else f"Add to {len(runs):,} runs",
+            key="runs_tag_add",
+            icon=":material/new_label:",
+            disabled=not st.session_state[_TAGS_TO_ADD],
+            on_click=_try,
+            args=(_add_tags, runs),
+        )
+
+
+def _add_tags(runs: list[Run]) -> None:
+    added = st.session_state[_TAGS_TO_ADD]
+    for run in runs:
+        resources.store().set_tags(run.run_id, [*run.tags, *added])
+    st.session_state[_TAGS_TO_ADD] = []
+
+
+def _ask_to_delete(runs: list[Run]) -> None:
+    ended = [run for run in runs if not run.is_active]
+    active = [run for run in runs if run.is_active]
+    # Another choice, another popover: it opens for the question that it was opened for.
+    key = f"runs_delete_{hash(tuple(run.run_id for run in runs))}"
+    with st.popover("Delete", icon=":material/delete:", disabled=not runs, key=key):
+        if active:
+            verb = "is" if len(active) == 1 else "are"
+            st.markdown(f"{run_query.names(active)} {verb} still active: stop first, then delete.")
+        if ended:
+            st.markdown(
+                f"Delete {run_query.names(ended)}, with all curves and snapshots? "
+                "This can be undone until you leave this page."
+            )
+            st.button(
+                "Delete" if len(ended) == 1 else f"Delete {len(ended):,} runs",
+                icon=":material/delete:",
+                type="primary",
+                key="runs_delete_yes",
+                on_click=_try,
+                args=(_delete, [run.run_id for run in ended]),
+            )
+
+
+def _delete(run_ids: list[str]) -> None:
+    run_trash.throw_away(run_ids)
+    if st.session_state.get("run_seen") in run_ids:
+        run_picker.look_at(None)
+    run_query.choose([each for each in run_query.get("runs") if each not in run_ids])
+    run_table.forget()
+
+
+def _tell_of_deleted() -> None:
+    deleted = run_trash.deleted()
+    if not deleted:
+        return
+    what = "One run is" if len(deleted) == 1 else f"{len(deleted):,} runs are"
+    with st.container(horizontal=True, vertical_alignment="center", key="runs_deleted"):
+        st.markdown(f"{what} deleted, for good once you leave this page.", width="content")
+        st.button("Undo", icon=":material/undo:", key="runs_undo", on_click=_try, args=(_undo,))
+
+
+def _undo() -> None:
+    run_trash.undo()
+    run_table.forget()
+
+
+# The rows ----------------------------------------------------------------------------------------
+
+
+def _statuses(run_ids: Iterable[str]) -> list[str]:
+    """Return how the first few of these runs stand."""
+    few = itertools.islice(run_ids, run_query.PER_PAGE)
+    return [run.status for run in still_there(resources.store(), few)]
+
+
+def _rows(live: bool, statuses: list[str]) -> None:
+    """Draw a page of the list as it is now; what a fragment repeats.
+
+    Args:
+        live: Whether any run was live when the page was drawn.
+        statuses: Those of the chosen runs then.
+    """
+    try:
+        store = resources.store()
+        is_old = is_live(store) != live or _statuses(run_query.get("runs")) != statuses
+        if st.session_state.pop(_CHANGED, False) or is_old:
+            st.rerun()  # what stands around the rows depends on it, and how often they are drawn
+        _table(store)
+    except StoreError as error:  # a fragment has no page around it that would tell
+        st.error(words.plain(str(error)), icon=":material/error:")
+
+
+def _table(store: Store) -> None:
+    listing = list_runs(store, run_query.query())
+    n_pages = max(1, -(-listing.total // run_query.PER_PAGE))
+    if run_query.get("page") > n_pages:
+        run_query.put("page", n_pages)
+        listing = list_runs(store, run_query.query())
+    if not listing.total:
+        _nothing_found()
+    else:
+        run_table.show(listing, loss_curves(store, listing.runs), _changed)
+        _pages(listing.total, n_pages)
+    run_query.write()
+
+
+def _changed() -> None:
+    st.session_state[_CHANGED] = True
+    runs = run_query.get("runs")
+    if len(runs) == 1 and runs[0] != st.session_state.get("run_seen"):
+        run_picker.look_at(runs[0])  # so that the other pages show it, however one gets there
+
+
+def _nothing_found() -> None:
+    shown = run_query.get("show")
+    only = [name for name in run_query.FILTERS if name != "show" and run_query.get(name)]
+    if only:
+        sentence = "No run matches these filters."
+    elif shown == "starred":
+        sentence = "No run has a star yet."
+    elif shown == "archived":
+        sentence = "Nothing is in the archive."
+    else:
+        sentence = "All runs are in the archive."
+    with st.container(horizontal=True, vertical_alignment="center", key="runs_nothing"):
+        st.markdown(sentence, width="content")
+        if run_query.is_filtered():
+            st.button(
+                "Show all runs",
+                icon=":material/filter_alt_off:",
+                key="runs_clear",
+                on_click=_clear_filters,
+            )
+        else:
+            st.button("Show the archive", key="runs_archive", on_click=_show_archive)
+
+
+def _clear_filters() -> None:
+    run_query.clear_filters()
+    _touch()
+
+
+def _show_archive() -> None:
+    run_query.put("show", "archived")
+    run_query.from_the_start()
+    _touch()
+
+
+def _touch() -> None:
+    st.session_state[_CHANGED] = True
+
+
+def _pages(total: int, n_pages: int) -> None:
+    page = run_query.get("page")
+    first = (page - 1) * run_query.PER_PAGE + 1
+    last = min(total, first + run_query.PER_PAGE - 1)
+    with st.container(horizontal=True, vertical_alignment="center", key="runs_pages"):
+        noun = "run" if total == 1 else "runs"
+        st.caption(f"{first:,} to {last:,} of {total:,} {noun}", width="content")
+        if n_pages > 1:
+            # Another page, another control: the address and the filters turn pages too.
+            key = f"runs_pagination_{page}_{n_pages}"
+            st.pagination(n_pages, default=page, key=key, on_change=_turn, args=(key,))
+
+
+def _turn(key: str) -> None:
+    run_query.put("page", st.session_state[key])

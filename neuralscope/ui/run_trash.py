@@ -1,0 +1,78 @@
+"""Deleting runs so that it can be undone until the page is left.
+
+Deleted runs are out of sight at once; their files go when the session turns to another page. A
+session that just vanishes leaves them in the store's trash: whoever opens the Runs page a day
+later clears it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from neuralscope.errors import RunNotFound, StoreError
+from neuralscope.runs import Store
+from neuralscope.runs.listing import trashed_before
+from neuralscope.ui import resources
+
+KEPT_FOR = 24 * 3600.0
+"""Seconds after which what a vanished session has deleted is really deleted."""
+
+_DELETED = "runs_deleted"
+
+
+def throw_away(run_ids: Sequence[str]) -> None:
+    """Take runs out of sight.
+
+    Raises:
+        StoreError: One of them is active, or gone.
+    """
+    resources.store().trash(run_ids)
+    st.session_state[_DELETED] = [*deleted(), *run_ids]
+
+
+def deleted() -> list[str]:
+    """Return the ids of the runs that can be brought back."""
+    return list(st.session_state.get(_DELETED, []))
+
+
+def undo() -> None:
+    """Bring back what has been deleted since the page was opened, as far as it is still there.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    for run_id in deleted():
+        with contextlib.suppress(RunNotFound):
+            resources.store().restore([run_id])
+    st.session_state.pop(_DELETED, None)
+
+
+def leave() -> None:
+    """Delete for good what was deleted, for the session turns to another page."""
+    if run_ids := deleted():
+        del st.session_state[_DELETED]
+        with contextlib.suppress(StoreError):  # of no interest to the other page
+            _purge(resources.store(), run_ids)
+
+
+def clear_forgotten() -> None:
+    """Delete for good what sessions that have vanished deleted long ago."""
+    store = resources.store()
+    if run_ids := trashed_before(store, time.time() - KEPT_FOR):
+        _purge(store, run_ids)
+
+
+def _purge(store: Store, run_ids: list[str]) -> None:
+    """Delete in the background: thousands of files are not a matter of milliseconds."""
+
+    def purge() -> None:
+        for run_id in run_ids:  # one at a time: others want to write in between
+            with contextlib.suppress(StoreError):  # somebody else was quicker
+                store.purge([run_id])
+
+    threading.Thread(target=purge, name="purge", daemon=True).start()
