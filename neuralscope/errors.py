@@ -5,6 +5,7 @@
     ├── DataError                    a data set is damaged or does not fit
     │   └── DataUnavailable          a data set cannot be had right now (no network, OpenML down)
     ├── WeightsError                 a weights file or snapshot cannot be used
+    ├── TransferError                a run cannot be exported, or a file not imported
     └── StoreError                   the run store cannot be read or written
         └── RunNotFound              no such run in the store
 
@@ -52,6 +53,10 @@ class DataUnavailable(DataError):
 
 class WeightsError(NeuralScopeError):
     """A weights file or snapshot cannot be used."""
+
+
+class TransferError(NeuralScopeError):
+    """A run cannot be exported, or a file cannot be imported."""
 
 
 class StoreError(NeuralScopeError):

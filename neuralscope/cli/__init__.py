@@ -4,7 +4,8 @@
     evaluate     measure a weights file on a data set
     predict      tell which digit is on a picture
     view         show how a network reads test digits, in the terminal
-    runs         list, show or delete what was trained
+    runs         list, show, import or delete what was trained
+    export       write a run in another form: weights, ONNX, CSV, report...
     dashboard    open the dashboard in the browser
 
 Results go to standard output (with `--json` its last line is one JSON value), everything else to

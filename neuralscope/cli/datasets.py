@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuralscope.cli.status_line import StatusLine
+from neuralscope.cli.words import one_line
 
 if TYPE_CHECKING:
     from neuralscope.data import Dataset, FetchProgress
+
+
+def resolved(given: str | None, line: StatusLine) -> str | None:
+    """Return the name of the data set that is meant; a file or folder is added first.
+
+    Raises:
+        DataError: The file cannot be used.
+    """
+    from neuralscope.data import DATASETS, add_dataset, dataset_info, is_own_name
+
+    if given is None or given in DATASETS or is_own_name(given):
+        return given
+    if not (os.sep in given or "." in given or Path(given).exists()):
+        return given  # a misspelt name: the configuration says which there are
+    line.show(f"Reading {one_line(given)}.")
+    try:
+        name = add_dataset(given)
+    finally:
+        line.clear()
+    info = dataset_info(name)
+    line.say(
+        f"{info.title}: {info.description} {info.n_train:,} are for training, "
+        f"{info.n_validation:,} for validation, {info.n_test:,} for the test. Kept as {name}."
+    )
+    return name
 
 
 def load(name: str, line: StatusLine) -> Dataset:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from neuralscope.cli.datasets import load
+from neuralscope.cli.datasets import load, resolved
 from neuralscope.cli.parser import Command, add_json
 from neuralscope.cli.printing import print_json, print_table
 from neuralscope.cli.status import DONE, Mistake
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("weights", metavar="WEIGHTS", help="a weights file (.npz)")
     parser.add_argument(
-        "--dataset", metavar="NAME", help="data set [default: the one it was trained on]"
+        "--dataset",
+        metavar="NAME|FILE",
+        help="data set, or a file with one of your own [default: the one it was trained on]",
     )
     parser.add_argument(
         "--split",
@@ -39,8 +41,10 @@ def _run(options: argparse.Namespace) -> int:
     from neuralscope.runs import examples
 
     network = Network.load(options.weights)
+    line = StatusLine(sys.stderr)
+    options.dataset = resolved(options.dataset, line)
     name = dataset_for(options, network)
-    dataset = load(name, StatusLine(sys.stderr))
+    dataset = load(name, line)
     part = examples(dataset, options.split)
     (loss, accuracy), probabilities = score(network, part)
     confusion = confusion_counts(part.labels, probabilities.argmax(axis=1), dataset.n_classes)
@@ -72,19 +76,19 @@ def _run(options: argparse.Namespace) -> int:
 
 def dataset_for(options: argparse.Namespace, network: Network) -> str:
     """Return the data set to measure on. Raises where there is none, or it does not fit."""
-    from neuralscope.data import DATASETS
+    from neuralscope.data import DATASETS, dataset_info, is_own_name
     from neuralscope.runs import SETTINGS
 
     name = options.dataset
     if name is None:
         name = network.metadata.get("dataset")
-        if not isinstance(name, str) or name not in DATASETS:
+        if not isinstance(name, str) or not (name in DATASETS or is_own_name(name)):
             raise Mistake(
                 f"{options.weights} does not name the data set it was trained on; "
                 f"name one with --dataset: {', '.join(DATASETS)}."
             )
     name = SETTINGS["dataset"].parse("dataset", name)
-    data = DATASETS[name]
+    data = dataset_info(name)
     n_inputs, n_outputs = network.sizes[0], network.sizes[-1]
     if n_inputs != data.n_features:
         raise Mistake(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import floor, isfinite, log10
 from typing import TYPE_CHECKING
 
-from neuralscope.cli.datasets import load
+from neuralscope.cli.datasets import load, resolved
 from neuralscope.cli.parser import Command, add_json
 from neuralscope.cli.printing import plain, print_json
 from neuralscope.cli.settings import add_settings, config_from
@@ -28,7 +28,7 @@ RAW, SMOOTHED, SUGGESTED, BLOWN_UP = ".", "#", "|", "x"
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "%(prog)s [--dataset NAME] [--hidden N [N ...]] [SETTINGS] [--json]"
+    parser.usage = "%(prog)s [--dataset NAME|FILE] [--hidden N [N ...]] [SETTINGS] [--json]"
     parser.description = (
         "Find a learning rate: train a fresh network for a few hundred steps while the rate grows, "
         "draw the loss, and suggest the rate at which it falls fastest. Settings that take effect "
@@ -49,8 +49,9 @@ def _run(options: argparse.Namespace) -> int:
     from neuralscope.engine.rate_test import STEPS
     from neuralscope.runs import run_rate_test
 
-    config = config_from(options)
     line = StatusLine(sys.stderr)
+    options.dataset = resolved(options.dataset, line)
+    config = config_from(options)
     dataset = load(config.dataset, line)
     tried = []
     try:

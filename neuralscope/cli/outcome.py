@@ -101,9 +101,9 @@ def conclude(
 
 def _metadata(run: Run, result: dict[str, Any]) -> dict[str, Any]:
     """Return what a weights file tells about itself."""
-    from neuralscope.data import DATASETS
+    from neuralscope.data import dataset_info
 
-    contents = DATASETS[run.config.dataset].contents
+    contents = dataset_info(run.config.dataset).contents
     told = ("run_id", "dataset", "data_digest", "epochs", "config")
     scores = ("validation_accuracy", "test_accuracy", "test_loss")
     about = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,11 @@ def _run(options: argparse.Namespace) -> int:
     from neuralscope.engine import Network
 
     network = Network.load(options.weights)
-    image_shape = drawing.shape_for(network.sizes[0])
+    prepare, noun = _preparation(network)
     class_names = _class_names(network)
     # Every picture is read before the first answer: a mistake in the last one is told at once.
     inks = [_read(path) for path in options.images]
-    x = np.stack([drawing.normalized(ink, image_shape) for ink in inks])
+    x = np.stack([prepare(ink) for ink in inks])
     with np.errstate(over="ignore", invalid="ignore"):
         probabilities = network.predict_proba(x)
     results = []
@@ -47,7 +48,7 @@ def _run(options: argparse.Namespace) -> int:
         if not np.isfinite(each).all():
             raise Mistake(f"{options.weights} does not compute numbers for {path}.")
         n_digits = drawing.count_digits(ink)
-        if n_digits > 1:
+        if n_digits > 1 and noun == "digit":  # other things may be of several pieces
             say(f"{path} seems to show {n_digits} separate digits; they are read as one.", options)
         results.append(
             {
@@ -61,18 +62,44 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(results)
     else:
-        _print_results(results, class_names)
+        _print_results(results, class_names, noun)
     return DONE
+
+
+def _preparation(network: Network) -> tuple[Callable[[Ink], Any], str]:
+    """Return how a picture becomes the network's input, and what one class is called."""
+    from neuralscope.data import drawing, is_cached, known_dataset, load_dataset
+
+    name, shape = network.metadata.get("dataset"), network.metadata.get("image_shape")
+    info = known_dataset(name) if isinstance(name, str) else None
+    sides = shape if isinstance(shape, list) and len(shape) == 2 else [0, 0]
+    is_told = all(isinstance(side, int) and side > 0 for side in sides)
+    if (info is not None and info.noun == "digit") or not is_told:
+        image_shape = drawing.shape_for(network.sizes[0])
+        return (lambda ink: drawing.normalized(ink, image_shape)), "digit"
+    height, width = sides
+    if height * width != network.sizes[0]:
+        raise Mistake(
+            f"The file says that it reads pictures of {height} x {width} pixels, but it takes "
+            f"{network.sizes[0]:,} pixels."
+        )
+    box = (max(1, height * 5 // 7), max(1, width * 5 // 7))
+    if info is not None and info.image_shape == (height, width) and is_cached(str(name)):
+        box = drawing.typical_box(load_dataset(str(name)).x_train[:500], (height, width))
+    return (lambda ink: drawing.fitted_into(ink, (height, width), box)), "class"
 
 
 def _class_names(network: Network) -> list[str]:
     """Return what each output is called: by the data set that the weights name, else a number."""
-    from neuralscope.data import DATASETS
+    from neuralscope.data import known_dataset
 
     n_classes = network.sizes[-1]
-    name = network.metadata.get("dataset")
-    if isinstance(name, str) and name in DATASETS and DATASETS[name].n_classes == n_classes:
-        return list(DATASETS[name].contents.class_names)
+    name, names = network.metadata.get("dataset"), network.metadata.get("class_names")
+    info = known_dataset(name) if isinstance(name, str) else None
+    if info is not None and info.n_classes == n_classes:
+        return list(info.class_names)
+    if isinstance(names, list) and len(names) == len(set(map(str, names))) == n_classes:
+        return [one_line(str(each)) for each in names]
     return [str(number) for number in range(n_classes)]
 
 
@@ -96,7 +123,7 @@ def _read(name: str) -> Ink:
         raise Mistake(f"The picture {name} cannot be read: {reason}.") from error
 
 
-def _print_results(results: list[dict[str, Any]], class_names: list[str]) -> None:
+def _print_results(results: list[dict[str, Any]], class_names: list[str], noun: str) -> None:
     if len(results) == 1:
         result = results[0]
         print(
@@ -105,12 +132,12 @@ def _print_results(results: list[dict[str, Any]], class_names: list[str]) -> Non
         )
         print()
         print_table(
-            [("digit", "probability")]
+            [(noun, "probability")]
             + [(name, percent(share)) for name, share in result["probabilities"].items()],
             right=(1,),
         )
         return
-    rows = [("picture", "digit", *class_names)]
+    rows = [("picture", noun, *class_names)]
     rows += [
         (
             one_line(result["image"]),

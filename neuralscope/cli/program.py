@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
-from neuralscope.cli import dashboard, evaluate, lr_find, predict, runs, train, view
+from neuralscope.cli import dashboard, evaluate, export, lr_find, predict, resume, runs, train, view
 from neuralscope.cli.parser import Parser, add_commands
 from neuralscope.cli.status import BROKEN_PIPE, DONE, FAILED, INTERRUPTED, MISTAKEN, WorkFailed
 from neuralscope.cli.status_line import say
@@ -21,11 +21,13 @@ from neuralscope.version import __version__
 
 COMMANDS = {
     "train": train.COMMAND,
+    "resume": resume.COMMAND,
     "lr-find": lr_find.COMMAND,
     "evaluate": evaluate.COMMAND,
     "predict": predict.COMMAND,
     "view": view.COMMAND,
     "runs": runs.COMMAND,
+    "export": export.COMMAND,
     "dashboard": dashboard.COMMAND,
 }
 

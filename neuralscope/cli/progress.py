@@ -36,17 +36,20 @@ class Progress:
     in which nothing is recorded, is shown as well.
     """
 
-    def __init__(self, line: StatusLine, store: Store, run_id: str, config: RunConfig) -> None:
-        from neuralscope.data import DATASETS
+    def __init__(
+        self, line: StatusLine, store: Store, run_id: str, config: RunConfig, done: float = 0.0
+    ) -> None:
+        """Prepare to show a run of which this share is done already."""
+        from neuralscope.data import dataset_info
 
         self._line = line
         self._store = store
         self._run_id = run_id
         self._epochs = config.epochs
-        self._n_in_all = DATASETS[config.dataset].n_train * config.epochs
+        self._n_in_all = dataset_info(config.dataset).n_train * config.epochs
         self._state = "starting"  # why nothing is learned now; empty while it is
         self._epoch = 1
-        self._n_learned = 0
+        self._n_learned = round(done * self._n_in_all)
         self._marks: deque[tuple[float, int]] = deque(maxlen=100)  # (clock, examples learned)
         self._loss = Smoothed()
         self._last: EpochEnd | None = None

@@ -1,4 +1,4 @@
-"""`runs`: list, show or delete what was trained."""
+"""`runs`: list, show, import or delete what was trained."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from neuralscope.cli import importing, resume
 from neuralscope.cli.lookup import existing_store, find_run, store_with
 from neuralscope.cli.parser import Command, add_commands, add_json, add_store
 from neuralscope.cli.printing import plain, print_facts, print_json, print_table
@@ -123,6 +124,7 @@ def _print_run(run: Run) -> None:
         "run": run.run_id,
         "name": run.name,
         "status": run.status + (f": {run.message}" if run.message else ""),
+        **({"origin": run.origin} if run.origin else {}),
         "created": date(run.created),
         "started": date(run.started),
         "ended": date(run.ended),
@@ -182,6 +184,8 @@ def _confirmed(question: str) -> bool:
 COMMANDS = {
     "list": Command("list all runs, newest first", _add_list_arguments, _list),
     "show": Command("show all that is known of a run", _add_show_arguments, _show),
+    "reproduce": resume.REPRODUCE,
+    "import": importing.COMMAND,
     "delete": Command("delete runs with their snapshots", _add_delete_arguments, _delete),
 }
-COMMAND = Command("list, show or delete runs", _add_arguments)
+COMMAND = Command("list, show, import or delete runs", _add_arguments)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuralscope.cli.datasets import load
+from neuralscope.cli.datasets import load, resolved
 from neuralscope.cli.outcome import check_writable, conclude, result_of
 from neuralscope.cli.parser import Command, add_json, add_store
 from neuralscope.cli.progress import Progress
@@ -25,7 +25,7 @@ DEFAULT_OUTPUT = "trained_weights.npz"
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "%(prog)s [--dataset NAME] [--hidden N [N ...]] [--epochs N] [SETTINGS]"
+    parser.usage = "%(prog)s [--dataset NAME|FILE] [--hidden N [N ...]] [--epochs N] [SETTINGS]"
     parser.description = (
         "Train a network and write its weights. The run is kept in the run store, where the "
         "dashboard shows it while it learns and can pause it, stop it or change its learning rate."
@@ -46,20 +46,21 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from neuralscope.data import DATASETS
+    from neuralscope.data import is_own_name
     from neuralscope.runs import Store, default_path
     from neuralscope.runs.trainer import Trainer
 
+    line = StatusLine(sys.stderr)
+    options.dataset = resolved(options.dataset, line)
     config = config_from(options)
     output = None if options.output == os.devnull else Path(options.output)
     if output is not None:
         check_writable(output)
-    line = StatusLine(sys.stderr)
     try:
         # Before there is a run, so that none is left behind that never lived.
         dataset = load(config.dataset, line)
     except DataUnavailable as error:
-        if DATASETS[config.dataset].needs_fetch:
+        if not is_own_name(config.dataset):
             raise DataUnavailable(
                 f"{error} Train on the built-in digits instead with --dataset digits."
             ) from error
@@ -86,9 +87,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _announce(line: StatusLine, config: RunConfig, run_id: str) -> None:
-    from neuralscope.data import DATASETS
+    from neuralscope.data import dataset_info
 
-    data = DATASETS[config.dataset]
+    data = dataset_info(config.dataset)
     sizes = "-".join(map(str, config.sizes(data.n_features, data.n_classes)))
     n_parameters = config.n_parameters(data.n_features, data.n_classes)
     line.say(

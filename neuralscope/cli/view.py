@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from neuralscope.cli.datasets import load
+from neuralscope.cli.datasets import load, resolved
 from neuralscope.cli.evaluate import dataset_for
 from neuralscope.cli.parser import Command
 from neuralscope.cli.status import DONE
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from neuralscope.engine import Network
 
 MOST_COLUMNS = 100
+MOST_ANSWERS = 20
+LONGEST_NAME = 20
 SIDE_BY_SIDE = 76
 """Columns from which the answer stands beside the digit instead of under it."""
 
@@ -71,7 +73,9 @@ def letters_for(stream: TextIO) -> Letters:
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("weights", metavar="WEIGHTS", help="a weights file (.npz)")
     parser.add_argument(
-        "--dataset", metavar="NAME", help="data set [default: the one it was trained on]"
+        "--dataset",
+        metavar="NAME|FILE",
+        help="data set, or a file with one of your own [default: the one it was trained on]",
     )
     parser.add_argument(
         "--seed",
@@ -94,8 +98,10 @@ def _run(options: argparse.Namespace) -> int:
     from neuralscope.engine import Network
 
     network = Network.load(options.weights)
+    status = StatusLine(sys.stderr)
+    options.dataset = resolved(options.dataset, status)
     name = dataset_for(options, network)
-    dataset = load(name, StatusLine(sys.stderr))
+    dataset = load(name, status)
     rng = np.random.default_rng(options.seed)
     letters = letters_for(sys.stdout)
     while True:
@@ -114,7 +120,7 @@ def _wants_another() -> bool:
         return False
     asks = sys.stdin.isatty() and sys.stdout.isatty()
     if asks:
-        print("\nEnter for another digit, q to quit: ", end="", flush=True)
+        print("\nEnter for another one, q to quit: ", end="", flush=True)
     try:
         answer = sys.stdin.readline()
     except UnicodeDecodeError:  # some key, but not q
@@ -149,10 +155,10 @@ def describe(
             layer[0] for layer in network.activations(scaled(pixels, dataset.pixel_max)[None])
         )
     true = int(dataset.y_test[index])
-    picture = _digit(pixels.reshape(dataset.image_shape) / dataset.pixel_max, letters)
+    picture = _picture(pixels.reshape(dataset.image_shape) / dataset.pixel_max, letters, columns)
     bar = 24 if columns >= 56 else max(columns - 32, 4)
     answer = _answer(probabilities, true, dataset.class_names, letters, bar)
-    lines = [f"Test digit {index} of {dataset.name}, a {dataset.class_names[true]}:", ""]
+    lines = [f"Test {dataset.noun} {index} of {dataset.name}, a {dataset.class_names[true]}:", ""]
     if columns >= SIDE_BY_SIDE:
         width = len(picture[0]) + 4
         height = max(len(picture), len(answer))
@@ -170,12 +176,14 @@ def describe(
     return [*lines, "", _verdict(probabilities, true, dataset.class_names, letters)]
 
 
-def _digit(ink: npt.NDArray[np.floating[Any]], letters: Letters) -> list[str]:
-    """A digit in shades. A letter is twice as high as wide: it is one pixel by two, or half one."""
+def _picture(ink: npt.NDArray[np.floating[Any]], letters: Letters, columns: int) -> list[str]:
+    """A picture in shades. A letter is twice as high as wide: it is one pixel by two, or half."""
+    import numpy as np
+
     height, width = ink.shape
-    if height > 16 and height % 2 == 0:
-        ink = ink.reshape(height // 2, 2, width).mean(axis=1)
+    if height > 16 or 2 * width > columns:
         times = 1
+        ink = np.pad(ink, ((0, height % 2), (0, 0))).reshape(-1, 2, width).mean(axis=1)
     else:
         times = 2
     return ["".join(_level(each, letters.shades) * times for each in row) for row in ink.tolist()]
@@ -194,19 +202,27 @@ def _answer(
     width: int,
 ) -> list[str]:
     """The probability of each class as a bar, at most `width` letters long."""
+    import numpy as np
+
     answer = _best(probabilities)
-    longest = max(map(len, class_names))
+    shown: Sequence[int] = range(len(class_names))
+    if len(class_names) > MOST_ANSWERS:  # the likeliest, and the true one wherever it stands
+        likeliest = np.argsort(-np.nan_to_num(probabilities), kind="stable")[:MOST_ANSWERS]
+        shown = sorted({*likeliest.tolist(), true})
+    names = {k: textwrap.shorten(class_names[k], LONGEST_NAME, placeholder="...") for k in shown}
+    longest = max(map(len, names.values()))
     lines = []
-    for k, (name, share) in enumerate(zip(class_names, probabilities.tolist(), strict=True)):
+    for k, name in names.items():
+        share = float(probabilities[k])
         if share != share:  # a network that has diverged
             lines.append(f"{name:>{longest}}  not a number")
             continue
         bar = f"{letters.bar * round(width * share):<{width}}"
         marks = [word for word, k_marked in (("answer", answer), ("true", true)) if k == k_marked]
-        shown = f"{name:>{longest}}  {bar} {100 * share:6.2f} %"
+        line = f"{name:>{longest}}  {bar} {100 * share:6.2f} %"
         if marks:
-            shown = f"{letters.right(shown, k == true)}  {', '.join(marks)}"
-        lines.append(shown)
+            line = f"{letters.right(line, k == true)}  {', '.join(marks)}"
+        lines.append(line)
     return lines
 
 

@@ -1,12 +1,14 @@
 """Data sets: what there is, how to get it, and how it is split.
 
     load_dataset("mnist")            the whole way: compact copy, or else a fetch from OpenML
-    DATASETS                         what menus and forms need to know without loading anything
+    DATASETS, dataset_info("mnist")  what menus and forms need to know without loading anything
+    add_dataset("signs.npz")         a data set of one's own; `dataset_names` has it from then on
     start_fetch("mnist")             the same fetch for callers that must not block
 
 What lies beneath, from the bottom up: `contents` (what intact data is), `home` and `cache` (where
 and how it is kept), `split`, `dataset`, `fetch` (the watcher) with `openml` (the watched
-program), one module per data set, and `catalog`, which lists them.
+program), one module per data set or family of them, `own` with `own_files` (its readers, only
+imported when something is added), and `catalog`, which lists them all.
 
 `drawing` makes drawings and photographs into what a network has learned to read. It is imported by
 its name, because it needs Pillow, for which a trainer has no time.
@@ -16,14 +18,18 @@ from __future__ import annotations
 
 from neuralscope.data.catalog import (
     DATASETS,
-    DatasetInfo,
+    dataset_info,
+    dataset_names,
     is_cached,
+    known_dataset,
     load_dataset,
     start_fetch,
 )
 from neuralscope.data.dataset import Dataset, scaled
 from neuralscope.data.fetch import Fetch, FetchProgress
 from neuralscope.data.home import data_home
+from neuralscope.data.info import DatasetInfo
+from neuralscope.data.own import add_dataset, is_own_name, own_datasets, remove_dataset
 
 __all__ = [
     "DATASETS",
@@ -31,9 +37,16 @@ __all__ = [
     "DatasetInfo",
     "Fetch",
     "FetchProgress",
+    "add_dataset",
     "data_home",
+    "dataset_info",
+    "dataset_names",
     "is_cached",
+    "is_own_name",
+    "known_dataset",
     "load_dataset",
+    "own_datasets",
+    "remove_dataset",
     "scaled",
     "start_fetch",
 ]

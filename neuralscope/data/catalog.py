@@ -1,73 +1,45 @@
-"""Every data set by name, in the order of the menus."""
+"""Every data set by name, in the order of the menus: the named ones, then a person's own."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
 from pathlib import Path
 
 from neuralscope.data import digits, mnist
 from neuralscope.data.cache import looks_whole
-from neuralscope.data.contents import Contents, OpenMLSource
+from neuralscope.data.contents import OpenMLSource
 from neuralscope.data.dataset import Dataset
 from neuralscope.data.fetch import Fetch, ProgressCallback
 from neuralscope.data.home import compact_path, data_home
-from neuralscope.errors import ConfigError
+from neuralscope.data.info import DatasetInfo
+from neuralscope.data.own import is_own_name, own_dataset, own_datasets
+from neuralscope.errors import ConfigError, DataUnavailable
 
 
-@dataclass(frozen=True)
-class DatasetInfo:
-    """What forms and parameter counts need to know about a data set without loading it.
-
-    Attributes:
-        title: Name for people.
-        description: One sentence.
-        contents: Shape, classes and digest; an `OpenMLSource` if it has to be fetched.
-        n_train: Number of training images.
-        n_validation: Number of validation images.
-        n_test: Number of test images.
-        load: Loads it, given the data home and a callback for progress or None.
-    """
-
-    title: str
-    description: str
-    contents: Contents
-    n_train: int
-    n_validation: int
-    n_test: int
-    load: Callable[[Path, ProgressCallback | None], Dataset]
-
-    @property
-    def image_shape(self) -> tuple[int, int]:
-        """Rows and columns of one image."""
-        return self.contents.image_shape
-
-    @property
-    def n_features(self) -> int:
-        """Number of inputs of a network for this data."""
-        return math.prod(self.image_shape)
-
-    @property
-    def n_classes(self) -> int:
-        """Number of outputs of a network for this data."""
-        return self.contents.n_classes
-
-    @property
-    def needs_fetch(self) -> bool:
-        """Whether it comes over the network, the first time."""
-        return isinstance(self.contents, OpenMLSource)
+def _published(source: OpenMLSource, description: str) -> DatasetInfo:
+    return DatasetInfo(
+        title=source.title,
+        description=description,
+        contents=source,
+        n_train=source.n_images - mnist.N_TEST - mnist.N_VALIDATION,
+        n_validation=mnist.N_VALIDATION,
+        n_test=mnist.N_TEST,
+        load=functools.partial(mnist.load_published, source),
+    )
 
 
 DATASETS: dict[str, DatasetInfo] = {
-    "mnist": DatasetInfo(
-        title="MNIST",
-        description="70,000 handwritten digits of 28 x 28 pixels, fetched once from OpenML.",
-        contents=mnist.MNIST,
-        n_train=mnist.MNIST.n_images - mnist.N_TEST - mnist.N_VALIDATION,
-        n_validation=mnist.N_VALIDATION,
-        n_test=mnist.N_TEST,
-        load=mnist.load_mnist,
+    "mnist": _published(
+        mnist.MNIST,
+        "70,000 handwritten digits of 28 x 28 pixels, fetched once from OpenML.",
+    ),
+    "fashion-mnist": _published(
+        mnist.FASHION_MNIST,
+        "70,000 pictures of clothes, shoes and bags, 28 x 28 pixels, fetched once from OpenML.",
+    ),
+    "kuzushiji-mnist": _published(
+        mnist.KUZUSHIJI_MNIST,
+        "70,000 cursive Japanese characters of 28 x 28 pixels, fetched once from OpenML.",
     ),
     "digits": DatasetInfo(
         title="Digits",
@@ -79,6 +51,35 @@ DATASETS: dict[str, DatasetInfo] = {
         load=digits.load_digits,
     ),
 }
+"""The named ones; `dataset_names` and `dataset_info` know the own ones too."""
+
+
+def dataset_names(data_home: Path | str | None = None) -> tuple[str, ...]:
+    """Return the name of every data set that there is, the named ones first."""
+    return (*DATASETS, *own_datasets(data_home))
+
+
+def dataset_info(name: str, data_home: Path | str | None = None) -> DatasetInfo:
+    """Return what is known of a data set without loading it.
+
+    Raises:
+        ConfigError: There can be no such data set.
+        DataUnavailable: It is an own one that is not here any more.
+    """
+    if isinstance(name, str):
+        if name in DATASETS:
+            return DATASETS[name]
+        if is_own_name(name):
+            return own_dataset(name, data_home)
+    raise ConfigError("dataset", name, f"one of {', '.join(DATASETS)}, or a data set of your own")
+
+
+def known_dataset(name: str, data_home: Path | str | None = None) -> DatasetInfo | None:
+    """Return what is known of a data set without loading it, or None if nothing is (any more)."""
+    try:
+        return dataset_info(name, data_home)
+    except (ConfigError, DataUnavailable):
+        return None
 
 
 def load_dataset(
@@ -90,7 +91,7 @@ def load_dataset(
     """Load a data set, fetching it first if need be; blocks until it is there.
 
     Args:
-        name: A key of `DATASETS`.
+        name: A key of `DATASETS`, or the name of an own data set.
         data_home: Folder that scikit-learn keeps its data in; see `neuralscope.data.data_home`.
         on_progress: Called a few times a second while a fetch is under way.
 
@@ -98,18 +99,21 @@ def load_dataset(
         ConfigError: There is no such data set.
         DataUnavailable: It cannot be had right now; the message says why in one sentence.
     """
-    return _info(name).load(_home(data_home), on_progress)
+    return dataset_info(name, data_home).load(_home(data_home), on_progress)
 
 
 def is_cached(name: str, data_home: Path | str | None = None) -> bool:
-    """Tell, without reading anything, whether `load_dataset` needs no fetch.
+    """Tell, without reading anything large, whether `load_dataset` needs no fetch.
 
-    Data that is built in counts as cached.
+    Data that is built in counts as cached; an own data set that is gone does not.
 
     Raises:
         ConfigError: There is no such data set.
     """
-    info = _info(name)
+    try:
+        info = dataset_info(name, data_home)
+    except DataUnavailable:
+        return False
     return not info.needs_fetch or looks_whole(compact_path(_home(data_home), name), info.contents)
 
 
@@ -117,9 +121,10 @@ def start_fetch(name: str = "mnist", *, data_home: Path | str | None = None) -> 
     """Start fetching a data set in the background, for callers that must not block.
 
     Raises:
-        ConfigError: There is no such data set, or it is built in.
+        ConfigError: There is no such data set, or it is not one that is fetched.
+        DataUnavailable: It is an own one that is not here any more.
     """
-    contents = _info(name).contents
+    contents = dataset_info(name, data_home).contents
     if not isinstance(contents, OpenMLSource):
         fetched = ", ".join(key for key, info in DATASETS.items() if info.needs_fetch)
         raise ConfigError("dataset", name, f"one that is fetched: {fetched}")
@@ -128,10 +133,3 @@ def start_fetch(name: str = "mnist", *, data_home: Path | str | None = None) -> 
 
 # The parameters `data_home` above keep scikit-learn's name and hide the function.
 _home = data_home
-
-
-def _info(name: str) -> DatasetInfo:
-    try:
-        return DATASETS[name]
-    except (KeyError, TypeError):
-        raise ConfigError("dataset", name, f"one of {', '.join(DATASETS)}") from None

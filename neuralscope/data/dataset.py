@@ -29,6 +29,7 @@ class Dataset:
         class_names: One for each label 0, 1, 2...
         pixel_max: Pixel value of full ink.
         digest: SHA-256 in hex of pixels, labels and split together.
+        noun: What one image is called in sentences.
     """
 
     name: str
@@ -42,11 +43,17 @@ class Dataset:
     class_names: tuple[str, ...]
     pixel_max: int
     digest: str
+    noun: str = "digit"
 
     @property
     def n_features(self) -> int:
         """Number of inputs of a network for this data."""
         return math.prod(self.image_shape)
+
+    @property
+    def class_noun(self) -> str:
+        """What one class is called in sentences: of digits, a class is one of them."""
+        return "digit" if self.noun == "digit" else "class"
 
     @property
     def n_classes(self) -> int:
@@ -96,6 +103,7 @@ def dataset_from(contents: Contents, table: Table, split: Split, *, digest: str)
         class_names=contents.class_names,
         pixel_max=contents.pixel_max,
         digest=fingerprint.hexdigest(),
+        noun=contents.noun,
     )
 
 

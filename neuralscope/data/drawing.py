@@ -113,12 +113,22 @@ def enlarged(pixels: NDArray[np.integer], pixel_max: int) -> Ink:
     """Return a digit of a data set on the whole sheet, pixel by pixel, (CANVAS, CANVAS).
 
     Args:
-        pixels: (height, width), both divisors of CANVAS.
+        pixels: (height, width); one that is not square lies in the middle of the sheet.
         pixel_max: Pixel value of full ink.
     """
-    height, width = pixels.shape
     ink = np.asarray(pixels, np.float32) / np.float32(pixel_max)
-    return ink.repeat(CANVAS // height, axis=0).repeat(CANVAS // width, axis=1)
+    rows, columns, times = _place(ink.shape)
+    sheet = blank()
+    sheet[rows, columns] = ink.repeat(times, axis=0).repeat(times, axis=1)
+    return sheet
+
+
+def _place(image_shape: tuple[int, ...]) -> tuple[slice, slice, int]:
+    """Return where on the sheet a picture of that shape lies, and how many times enlarged."""
+    times = CANVAS // max(image_shape)
+    top, left = ((CANVAS - times * side) // 2 for side in image_shape)
+    height, width = (times * side for side in image_shape)
+    return slice(top, top + height), slice(left, left + width), times
 
 
 def as_pixels(sheet: Ink, image_shape: tuple[int, int], pixel_max: int) -> NDArray[np.float32]:
@@ -131,7 +141,8 @@ def as_pixels(sheet: Ink, image_shape: tuple[int, int], pixel_max: int) -> NDArr
         (features,), in [0, 1].
     """
     height, width = image_shape
-    blocks = sheet.reshape(height, CANVAS // height, width, CANVAS // width)
+    rows, columns, times = _place(image_shape)
+    blocks = sheet[rows, columns].reshape(height, times, width, times)
     levels = np.rint(blocks.mean(axis=(1, 3), dtype=np.float64) * pixel_max)
     # As `scaled` divides, so that the same pixel is the same number.
     x: Ink = np.divide(levels.astype(np.float32), np.float32(pixel_max)).ravel()
@@ -176,6 +187,51 @@ def normalized(ink: Ink, image_shape: tuple[int, int]) -> NDArray[np.float32]:
         known = " or ".join(f"{height} x {width}" for height, width in RECIPES)
         raise DataError(f"Drawings can be made into pictures of {known} pixels only.")
     return RECIPES[image_shape](ink).ravel()
+
+
+def typical_box(pixels: NDArray[np.integer], image_shape: tuple[int, int]) -> tuple[int, int]:
+    """Return how many rows and columns the ink of a data set's pictures takes, most often.
+
+    Args:
+        pixels: (n, features); a few hundred pictures are enough.
+        image_shape: Rows and columns of one.
+    """
+    inked = pixels.reshape(-1, *image_shape) > 0.25 * pixels.max(initial=1)
+    sides = []
+    for axis in (2, 1):
+        there = inked.any(axis=axis)  # (n, rows) or (n, columns)
+        # From the first to the last; argmax of booleans is the first.
+        extent = there.shape[1] - there.argmax(axis=1) - there[:, ::-1].argmax(axis=1)
+        sides.append(max(1, round(float(np.median(extent)))) if len(extent) else there.shape[1])
+    return sides[0], sides[1]
+
+
+def fitted_into(
+    ink: Ink, image_shape: tuple[int, int], box: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Return ink as network input for pictures that have no recipe, of any shape.
+
+    It is scaled into a box, keeping its aspect, and stands in the middle of the picture.
+
+    Args:
+        ink: What was drawn.
+        image_shape: Rows and columns of the picture.
+        box: Rows and columns that the ink may take; see `typical_box`.
+
+    Returns:
+        (features,), in [0, 1].
+
+    Raises:
+        DataError: There is no ink.
+    """
+    left, top, right, bottom = _box(ink)
+    scale = min(box[0] / (bottom - top), box[1] / (right - left))
+    height, width = (max(1, round(side * scale)) for side in (bottom - top, right - left))
+    small = _resized(ink, (left, top, right, bottom), width, height)
+    field = np.zeros(image_shape, np.float32)
+    y, x = (image_shape[0] - height) // 2, (image_shape[1] - width) // 2
+    field[y : y + height, x : x + width] = small / max(float(small.max()), 1e-6)
+    return field.ravel()
 
 
 def shape_for(n_features: int) -> tuple[int, int]:

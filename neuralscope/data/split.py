@@ -6,6 +6,7 @@ seed only, never on the seed of a run, so all runs on a data set are judged by t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,26 @@ def stratified_sample(labels: NDArray[np.integer], size: int, *, seed: int) -> I
     """
     if not 0 <= size <= labels.size:
         raise ValueError(f"cannot draw {size} of {labels.size} labels")
-    quotas = proportional_quotas(np.bincount(labels), size)
+    return _draw(labels, proportional_quotas(np.bincount(labels), size), seed)
+
+
+def class_sample(labels: NDArray[np.integer], one_in: int, *, seed: int) -> Indices:
+    """Draw one in so many of each class, and at least one: rare classes are in every part.
+
+    Args:
+        labels: (n,) integers from 0.
+        one_in: Of so many images of a class one is drawn, rounded.
+        seed: Same seed, same draw; see `stratified_sample`.
+
+    Returns:
+        Sorted indices.
+    """
+    counts = np.bincount(labels).tolist()
+    return _draw(labels, [max(round(count / one_in), min(count, 1)) for count in counts], seed)
+
+
+def _draw(labels: NDArray[np.integer], quotas: Sequence[int], seed: int) -> Indices:
+    """Draw so many of each class, in the order of tickets that every image is given."""
     tickets = np.random.PCG64(seed).random_raw(labels.size)
     drawn = []
     for label, quota in enumerate(quotas):

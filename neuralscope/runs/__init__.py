@@ -6,11 +6,15 @@ experiment  from a configuration and a data set to a training
 rate_test   which learning rate to give a configuration
 database    the SQLite file
 store       runs, curves, events, commands
+curves      the epochs of several runs at once
 snapshots   the network as it was at an epoch
+detached    a run carried from one store into another
 machine     what computed a run
 threads     how many cores its matrix products use
 trainer     the process in which a run is computed
 launcher    starting it from the dashboard
+lineage     going on with a run, forking it, training it again
+races       a few configurations that start from the same seed
 estimate    how long will an epoch take
 """
 

@@ -21,7 +21,15 @@ from neuralscope.engine import (
     count_parameters,
 )
 from neuralscope.errors import ConfigError
-from neuralscope.runs.settings import Choice, ChoicePerLayer, Number, Setting, Whole, Widths
+from neuralscope.runs.settings import (
+    Choice,
+    ChoicePerLayer,
+    DatasetName,
+    Number,
+    Setting,
+    Whole,
+    Widths,
+)
 
 
 def _field(default: Any, setting: Setting) -> Any:
@@ -34,14 +42,14 @@ class RunConfig:
 
     dataset: str = _field(
         "mnist",
-        Choice("Data set", "The pictures the network learns to read.", tuple(DATASETS)),
+        DatasetName("Data set", "The pictures the network learns to read.", tuple(DATASETS)),
     )
     hidden: tuple[int, ...] = _field(
         (128,),
         Widths(
             "Hidden layers",
             "Layers between pixels and answer. Without any, the network can only draw straight "
-            "lines between the digits; more of them combine simple strokes into shapes.",
+            "lines between the pictures; more of them combine simple strokes into shapes.",
             most_layers=6,
             most_units=1024,
         ),
@@ -95,7 +103,7 @@ class RunConfig:
         32,
         Whole(
             "Batch size",
-            "Digits looked at before each step. Small batches give many noisy steps, "
+            "Pictures looked at before each step. Small batches give many noisy steps, "
             "large ones few smooth steps.",
             minimum=1,
             maximum=1024,
@@ -105,7 +113,7 @@ class RunConfig:
         300,
         Whole(
             "Epochs",
-            "How many times every training digit is seen.",
+            "How many times every training picture is seen.",
             minimum=1,
             maximum=10_000,
         ),
@@ -124,7 +132,7 @@ class RunConfig:
         0.0,
         Number(
             "L2 penalty",
-            "Pulls all weights towards zero, against learning the training digits by heart. "
+            "Pulls all weights towards zero, against learning the training pictures by heart. "
             "1e-4 is a usual value.",
             minimum=0.0,
             maximum=1.0,
@@ -185,9 +193,10 @@ class RunConfig:
         "none",
         Choice(
             "Augmentation",
-            "Distorts every training digit anew each time it is seen, so that it cannot be learned "
-            "by heart: shift moves it, affine also turns, scales and slants it, elastic turns and "
-            "scales it and bends its strokes as a trembling hand would. It pays over many epochs.",
+            "Distorts every training picture anew each time it is seen, so that it cannot be "
+            "learned by heart: shift moves it, affine also turns, scales and slants it, elastic "
+            "turns and scales it and bends its strokes as a trembling hand would. It pays over "
+            "many epochs.",
             tuple(AUGMENTATIONS),
         ),
     )

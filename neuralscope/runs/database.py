@@ -118,10 +118,29 @@ CREATE TABLE layer_health (             -- of each epoch; those of version 1 hav
 ) WITHOUT ROWID;
 """
 
-_VERSIONS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+-- tags: JSON. trashed: when it was thrown away. parent_id: may be of a run that is gone.
+-- origin: where it was imported from. rewinds: how often rows were taken back, to go on from before
+ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE runs ADD COLUMN notes TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN starred INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN archived INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN trashed REAL;
+ALTER TABLE runs ADD COLUMN parent_id TEXT;
+ALTER TABLE runs ADD COLUMN parent_epoch INTEGER;
+ALTER TABLE runs ADD COLUMN parent_step INTEGER;
+ALTER TABLE runs ADD COLUMN race TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN rewinds INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX runs_by_parent ON runs (parent_id);
+CREATE INDEX runs_by_race ON runs (race) WHERE race != '';
+CREATE INDEX runs_by_trash ON runs (trashed) WHERE trashed IS NOT NULL;
+"""
+
+_VERSIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What each version of the schema adds to the one before: a new store takes them all in turn, an
-old one those that it lacks. Tables that trainers write are left as they are, for one that was
-started before may still be at work."""
+old one those that it lacks. Tables that trainers write only gain columns with a default, for a
+trainer that was started before may still be at work."""
 
 SCHEMA_VERSION = len(_VERSIONS)
 

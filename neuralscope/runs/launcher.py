@@ -18,12 +18,22 @@ LOG_NAME = "trainer.log"
 def launch(store: Store, config: RunConfig, name: str = "") -> str:
     """Add a run to the store, start a trainer for it, and return the run's id.
 
-    What the trainer prints, should it ever, is kept in the run's folder as `trainer.log`.
-
     Raises:
         StoreError: The store cannot be written, or no process can be started.
     """
     run_id = store.create(config, name)
+    start_trainer(store, run_id)
+    return run_id
+
+
+def start_trainer(store: Store, run_id: str) -> None:
+    """Start a trainer for a queued run.
+
+    What the trainer prints, should it ever, is kept in the run's folder as `trainer.log`.
+
+    Raises:
+        StoreError: No process can be started; the run has failed then.
+    """
     folder = store.folder(run_id)
     package_home = Path(__file__).parents[2]
     search_path = [str(package_home), os.environ.get("PYTHONPATH", "")]
@@ -48,4 +58,3 @@ def launch(store: Store, config: RunConfig, name: str = "") -> str:
         raise StoreError(reason) from error
     # Somebody has to wait for a child, or it stays in the process table as a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
-    return run_id

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
+from neuralscope.data.own import is_own_name
 from neuralscope.errors import ConfigError
 
 
@@ -67,6 +68,24 @@ class Choice(Setting):
     def parse(self, field: str, text: str) -> str:
         """Read the value from text, or raise ConfigError."""
         return self.check(field, text.strip())
+
+
+@dataclass(frozen=True)
+class DatasetName(Choice):
+    """A named data set, or by the shape of its name a person's own.
+
+    Whether an own one is here is no question of the configuration: a stored run stays what it was
+    when its data is gone.
+    """
+
+    @property
+    def allowed(self) -> str:
+        """The range in words."""
+        return f"{super().allowed}, or a data set of your own"
+
+    def check(self, field: str, value: Any) -> str:
+        """Return the value in its one true type, or raise ConfigError."""
+        return str(value) if is_own_name(value) else super().check(field, value)
 
 
 @dataclass(frozen=True)

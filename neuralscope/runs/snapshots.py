@@ -15,8 +15,9 @@ live, for those who watch and in case it is killed.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from neuralscope.engine.weights import write
 from neuralscope.errors import WeightsError
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.store import Store
+
+State = Mapping[str, npt.NDArray[Any]]
+"""Everything needed to go on from a snapshot, by name."""
 
 LATEST = "latest"
 EVERY_EPOCH_UNTIL = 20
@@ -132,13 +136,47 @@ def load_predictions(store: Store, run_id: str, info: SnapshotInfo) -> npt.NDArr
     return _read(_path(store, run_id, info.name), (name,))[name]
 
 
-def load_state(store: Store, run_id: str, name: str) -> Mapping[str, npt.NDArray[Any]]:
+def load_state(store: Store, run_id: str, name: str) -> State:
     """Load everything needed to go on from a snapshot.
 
     Raises:
         WeightsError: Its file is gone or damaged.
     """
     return _read(_path(store, run_id, name), None)
+
+
+def states(store: Store, run_id: str) -> Iterator[tuple[SnapshotInfo, State]]:
+    """Yield the snapshots to go on from, the newest first; those that cannot be read are left out.
+
+    Of `latest` the file may be newer than its row, if the trainer was killed between the two: what
+    counts is the position in the state.
+    """
+    for info in reversed(list_snapshots(store, run_id)):
+        with contextlib.suppress(WeightsError):
+            yield info, load_state(store, run_id, info.name)
+
+
+def write_state(store: Store, run_id: str, info: SnapshotInfo, state: State) -> None:
+    """Put a snapshot into a run from which it has not come.
+
+    Raises:
+        WeightsError: It cannot be written.
+    """
+    folder = _made_folder(store, run_id)
+    arrays = {name: values for name, values in state.items() if name != "metadata"}
+    write(folder / f"{info.name}.npz", arrays, {})
+    store.add_snapshot_row(
+        run_id, info.name, epoch=info.epoch, step=info.step, seconds=info.seconds
+    )
+
+
+def _made_folder(store: Store, run_id: str) -> Path:
+    folder = store.folder(run_id)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{folder} cannot be made: {error.strerror or error}.") from error
+    return folder
 
 
 def _read(path: Path, names: tuple[str, ...] | None) -> dict[str, npt.NDArray[Any]]:
@@ -161,8 +199,21 @@ def _epoch_name(epoch: int) -> str:
 class SnapshotKeeper:
     """Writes a run's snapshots and decides which of them stay."""
 
-    def __init__(self, store: Store, run_id: str, n_classes: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run_id: str,
+        n_classes: int,
+        before_write: Callable[[], None] = lambda: None,
+    ) -> None:
         """Make the run's folder.
+
+        Args:
+            store: Where the run is kept.
+            run_id: Which it is.
+            n_classes: Of its data set.
+            before_write: Writes down all that led to a snapshot: whoever goes on from there must
+                find it, wherever the trainer was killed.
 
         Raises:
             WeightsError: It cannot be made.
@@ -174,12 +225,28 @@ class SnapshotKeeper:
         self._written_steps: dict[str, int] = {}
         self.cost = 0.0
         """Seconds that writing the last one took."""
-        try:
-            store.folder(run_id).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WeightsError(
-                f"{store.folder(run_id)} cannot be made: {error.strerror or error}."
-            ) from error
+        self._before_write = before_write
+        folder = _made_folder(store, run_id)
+        for left_over in folder.glob(".*.npz.*"):  # by a trainer that was killed while writing
+            left_over.unlink(missing_ok=True)
+
+    def go_on(self, training: Training, info: SnapshotInfo, best: tuple[float, int] | None) -> None:
+        """Keep from here on what would be kept had the training never stopped.
+
+        Args:
+            training: Restored from a snapshot.
+            info: The snapshot, with its position as the state has it.
+            best: Best accuracy on validation so far and its epoch, if there is one.
+        """
+        self._best = best
+        self._written_steps[info.name] = training.step
+        self._store.add_snapshot_row(
+            self._run_id, info.name, epoch=info.epoch, step=info.step, seconds=info.seconds
+        )
+        listed = {f"{each.name}.npz" for each in list_snapshots(self._store, self._run_id)}
+        for path in self._store.folder(self._run_id).glob("*.npz"):
+            if path.name not in listed:
+                path.unlink(missing_ok=True)
 
     def keep_epoch(self, training: Training, accuracy: float, seconds: float) -> None:
         """Keep a measured epoch if it is a milestone or the best so far."""
@@ -215,6 +282,7 @@ class SnapshotKeeper:
         if not np.isfinite(training.network.parameters).all():
             return  # about to diverge, which the next step will tell: keep what was before
         began = time.perf_counter()
+        self._before_write()
         answers = training.validation_probabilities
         arrays = {
             **training.state(),

@@ -22,7 +22,7 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +52,13 @@ HEARTBEAT_EVERY = 1.0
 HEARTBEAT_LOST = 4.0
 """Seconds without one after which its run counts as interrupted."""
 
+LONGEST_NAME, LONGEST_TAG, LONGEST_NOTES = 200, 40, 20_000
+"""Characters that a run's name, each of its tags, and its notes may have."""
+
+MOST_TAGS = 50
+
 _NEW_COMMANDS = "SELECT id, kind, value FROM commands WHERE run_id = ? AND handled IS NULL"
+_UNSEEN = ("queued", "heartbeat", "trainer", "trashed")  # columns that are no one else's business
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,8}")
 
 
@@ -93,6 +99,16 @@ class Run:
         best_validation_accuracy: What it was then, or None.
         test_loss: Mean cross-entropy on the test set at the end, or None.
         test_accuracy: Share of the test set right at the end, or None.
+        tags: What it was tagged with, in that order.
+        notes: What somebody has written about it.
+        starred: Whether somebody has marked it as good.
+        archived: Whether somebody has put it out of sight.
+        parent_id: The run it was forked from or reproduces, which may be gone; or None.
+        parent_epoch: Complete epochs of the parent where it was forked; None for a reproduction.
+        parent_step: Steps of the parent where it was forked; None for a reproduction.
+        race: What its race is called; empty for none.
+        origin: Where it was imported from, in a sentence; empty if it was trained here.
+        rewinds: How often it has gone on from before its last rows, which were taken back then.
     """
 
     run_id: str
@@ -116,6 +132,21 @@ class Run:
     best_validation_accuracy: float | None
     test_loss: float | None
     test_accuracy: float | None
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    starred: bool = False
+    archived: bool = False
+    parent_id: str | None = None
+    parent_epoch: int | None = None
+    parent_step: int | None = None
+    race: str = ""
+    origin: str = ""
+    rewinds: int = 0
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether it began from a snapshot of another run."""
+        return self.parent_step is not None
 
     @property
     def is_active(self) -> bool:
@@ -200,6 +231,14 @@ class Progress(NamedTuple):
     learning_rate: float
 
 
+class Parent(NamedTuple):
+    """Where a run comes from; without epoch and step it reproduces the whole of it."""
+
+    run_id: str
+    epoch: int | None = None
+    step: int | None = None
+
+
 class Store:
     """A folder of runs. One object may be shared by all threads of a process."""
 
@@ -215,9 +254,14 @@ class Store:
         self.path = Path(path) if path is not None else default_path()
         self._database = Database(self.path)
 
+    @property
+    def database(self) -> Database:
+        """The database, for modules that bring queries of their own."""
+        return self._database
+
     def close(self) -> None:
         """Let go of the database."""
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Store:
         """Return itself."""
@@ -229,18 +273,36 @@ class Store:
 
     # Runs ----------------------------------------------------------------------------------------
 
-    def create(self, config: RunConfig, name: str = "") -> str:
-        """Add a queued run and return its id."""
+    def create(
+        self,
+        config: RunConfig,
+        name: str = "",
+        *,
+        parent: Parent | None = None,
+        race: str = "",
+        origin: str = "",
+    ) -> str:
+        """Add a queued run and return its id.
+
+        Args:
+            config: What it trains.
+            name: Its name for people; a description of the configuration if empty.
+            parent: The run it is made from.
+            race: The race it takes part in.
+            origin: Where it is imported from, in a sentence.
+
+        Raises:
+            StoreError: The name is too long, or the store cannot be written.
+        """
         now = time.time()
-        # What a terminal passes on need not be text.
-        name = name.encode(errors="replace").decode()
+        name = _as_text("name", name, LONGEST_NAME)
         while True:
             run_id = time.strftime("%Y%m%d-%H%M%S-", time.localtime(now)) + secrets.token_hex(2)
-            with self._database.writing() as db:
+            with self.database.writing() as db:
                 inserted = db.execute(
-                    "INSERT OR IGNORE INTO runs "
-                    "(run_id, name, config, status, created, queued, heartbeat) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO runs (run_id, name, config, status, created, queued, "
+                    "heartbeat, parent_id, parent_epoch, parent_step, race, origin) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         run_id,
                         name or describe(config),
@@ -249,6 +311,9 @@ class Store:
                         now,
                         now,
                         now,
+                        *(parent or (None, None, None)),
+                        race,
+                        origin,
                     ),
                 )
             if inserted.rowcount:
@@ -261,16 +326,20 @@ class Store:
             RunNotFound: There is none with this id.
         """
         self.folder(run_id)  # what cannot be an id is not looked up
-        with self._database.reading() as db:
-            row = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        with self.database.reading() as db:
+            row = db.execute(
+                "SELECT * FROM runs WHERE run_id = ? AND trashed IS NULL", (run_id,)
+            ).fetchone()
         if row is None:
             raise self._not_found(run_id)
         return _run_from(row)
 
     def runs(self) -> list[Run]:
         """Return all runs, newest first. One whose row cannot be understood is left out."""
-        with self._database.reading() as db:
-            rows = db.execute("SELECT * FROM runs ORDER BY created DESC, run_id DESC").fetchall()
+        with self.database.reading() as db:
+            rows = db.execute(
+                "SELECT * FROM runs WHERE trashed IS NULL ORDER BY created DESC, run_id DESC"
+            ).fetchall()
         return _readable(rows)
 
     def active_runs(self) -> list[Run]:
@@ -278,9 +347,11 @@ class Store:
         return [run for run in self._active() if run.is_active]
 
     def _active(self) -> list[Run]:
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             rows = db.execute(
-                "SELECT * FROM runs WHERE status IN (?, ?, ?) ORDER BY created DESC", ACTIVE
+                "SELECT * FROM runs WHERE status IN (?, ?, ?) AND trashed IS NULL "
+                "ORDER BY created DESC",
+                ACTIVE,
             ).fetchall()
         return _readable(rows)
 
@@ -304,18 +375,119 @@ class Store:
             RunNotFound: There is none with this id.
             StoreError: It is still active.
         """
-        if self.run(run_id).is_active:
-            raise StoreError(f"Run {run_id} is still active; stop it first.")
-        with self._database.writing() as db:
-            db.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
-        shutil.rmtree(self.folder(run_id), ignore_errors=True)
+        self.run(run_id)
+        self.purge([run_id])
+
+    # What people say of a run ---------------------------------------------------------------------
+
+    def rename(self, run_id: str, name: str) -> None:
+        """Give a run another name; an empty one stands for a description of its configuration.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StoreError: The name is too long.
+        """
+        run = self.run(run_id)
+        name = _as_text("name", name, LONGEST_NAME) or describe(run.config)
+        self._set_column(run_id, "name", name)
+
+    def set_tags(self, run_id: str, tags: Iterable[str]) -> None:
+        """Replace a run's tags; blanks around them, empty ones and repetitions are dropped.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StoreError: One is too long, or there are too many.
+        """
+        texts = [_as_text("tag", tag, LONGEST_TAG).strip() for tag in tags]
+        kept = list(dict.fromkeys(filter(None, texts)))
+        if len(kept) > MOST_TAGS:
+            raise StoreError(f"These are {len(kept):,} tags; a run may have up to {MOST_TAGS}.")
+        self._set_column(run_id, "tags", json.dumps(kept))
+
+    def set_notes(self, run_id: str, text: str) -> None:
+        """Replace what is written about a run.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StoreError: It is too long.
+        """
+        self._set_column(run_id, "notes", _as_text("note", text, LONGEST_NOTES))
+
+    def set_starred(self, run_id: str, yes: bool) -> None:
+        """Mark a run as good, or not any more."""
+        self._set_column(run_id, "starred", int(yes))
+
+    def set_archived(self, run_id: str, yes: bool) -> None:
+        """Put a run out of sight, or back."""
+        self._set_column(run_id, "archived", int(yes))
+
+    def _set_column(self, run_id: str, column: str, value: str | int) -> None:
+        self.run(run_id)
+        with self.database.writing() as db:
+            db.execute(f"UPDATE runs SET {column} = ? WHERE run_id = ?", (value, run_id))
+
+    # Throwing away, and thinking better of it ----------------------------------------------------
+
+    def trash(self, run_ids: Iterable[str]) -> None:
+        """Throw runs away so that they can be restored: they are not found any more.
+
+        Raises:
+            RunNotFound: One of them is not there; then none is thrown away.
+            StoreError: One of them is still active; then none is thrown away.
+        """
+        with self.database.writing() as db:
+            for run_id in run_ids:
+                if self.run(run_id).is_active:
+                    raise StoreError(f"Run {run_id} is still active; stop it first.")
+                # A trainer that was only slow to beat must not go on unseen.
+                db.execute(
+                    "UPDATE runs SET trashed = ?, trainer = 'trash' WHERE run_id = ?",
+                    (time.time(), run_id),
+                )
+
+    def restore(self, run_ids: Iterable[str]) -> None:
+        """Bring runs back that were thrown away; those that are not in the trash stay as they are.
+
+        Raises:
+            RunNotFound: One of them is not there at all.
+        """
+        with self.database.writing() as db:
+            for run_id in run_ids:
+                found = db.execute(
+                    "UPDATE runs SET trashed = NULL WHERE run_id = ?", (run_id,)
+                ).rowcount
+                if not found:
+                    raise self._not_found(run_id)
+
+    def trashed(self) -> list[Run]:
+        """Return the runs in the trash, the latest thrown away first."""
+        with self.database.reading() as db:
+            rows = db.execute(
+                "SELECT * FROM runs WHERE trashed IS NOT NULL ORDER BY trashed DESC, run_id"
+            ).fetchall()
+        return _readable(rows)
+
+    def purge(self, run_ids: Iterable[str]) -> None:
+        """Really remove runs, in the trash or not, with all that belongs to them.
+
+        Raises:
+            StoreError: One of them is still active; those before it are gone.
+        """
+        for run_id in run_ids:
+            folder = self.folder(run_id)
+            with self.database.writing() as db:
+                row = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+                if row is not None and row["trashed"] is None and _is_alive(row):
+                    raise StoreError(f"Run {run_id} is still active; stop it first.")
+                db.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+            shutil.rmtree(folder, ignore_errors=True)
 
     # What a run has left behind ------------------------------------------------------------------
 
     def epochs(self, run_id: str) -> Epochs:
         """Return the measurements of all epochs so far; epoch 0 is before training."""
         columns = ", ".join(Epochs._fields)
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             rows = db.execute(
                 f"SELECT {columns} FROM epochs WHERE run_id = ? ORDER BY epoch", (run_id,)
             ).fetchall()
@@ -334,7 +506,7 @@ class Store:
             until: None after this epoch.
         """
         columns = ", ".join(LayerHealth._fields)
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             rows = db.execute(
                 f"SELECT epoch, {columns} FROM layer_health WHERE run_id = :run_id AND epoch IN "
                 "(SELECT DISTINCT epoch FROM layer_health WHERE run_id = :run_id "
@@ -354,7 +526,7 @@ class Store:
             run_id: The run.
             after: Leave out the blocks that begin at this step or before it.
         """
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             rows = db.execute(
                 "SELECT first_step, first_seconds, last_seconds, losses FROM step_blocks "
                 "WHERE run_id = ? AND first_step > ? ORDER BY first_step",
@@ -376,7 +548,7 @@ class Store:
     def events(self, run_id: str) -> list[Event]:
         """Return what has happened to a run, in order."""
         columns = ", ".join(Event._fields)
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             rows = db.execute(
                 f"SELECT {columns} FROM events WHERE run_id = ? ORDER BY id", (run_id,)
             ).fetchall()
@@ -388,9 +560,10 @@ class Store:
         return waiting.index(run_id) + 1 if run_id in waiting else 0
 
     def _waiting(self) -> list[Run]:
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             rows = db.execute(
-                "SELECT * FROM runs WHERE status = ? ORDER BY queued, run_id", (QUEUED,)
+                "SELECT * FROM runs WHERE status = ? AND trashed IS NULL ORDER BY queued, run_id",
+                (QUEUED,),
             ).fetchall()
         return [run for run in _readable(rows) if run.is_active]
 
@@ -411,7 +584,7 @@ class Store:
         run = self.run(run_id)
         if not run.is_active:
             raise StoreError(f"Run {run_id} is {run.status}; it takes no commands any more.")
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             db.execute(
                 "INSERT INTO commands (run_id, at, kind, value) VALUES (?, ?, ?, ?)",
                 (run_id, time.time(), kind, value),
@@ -426,7 +599,7 @@ class Store:
         its first trainer was starting are not.
         """
         now = time.time()
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             db.execute(
                 "UPDATE commands SET handled = ? WHERE run_id = ? AND handled IS NULL "
                 "AND (SELECT trainer FROM runs WHERE runs.run_id = commands.run_id) != ''",
@@ -438,10 +611,113 @@ class Store:
                 (trainer, QUEUED, now, run_id),
             )
 
+    def requeue(self, run_id: str, config: RunConfig) -> None:
+        """Queue a run once more that has ended, so that a trainer goes on with it.
+
+        Args:
+            run_id: The run.
+            config: Its configuration, perhaps with more epochs than before.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StoreError: It is active: somebody else was quicker.
+        """
+        now = time.time()
+        with self.database.writing() as db:
+            run = self.run(run_id)
+            if run.is_active:
+                raise StoreError(f"Run {run_id} is {run.status} already.")
+            # No trainer yet: what was asked of the former one is void, what is asked from now on
+            # is for the next.
+            db.execute(
+                "UPDATE commands SET handled = ? WHERE run_id = ? AND handled IS NULL",
+                (now, run_id),
+            )
+            db.execute(
+                "UPDATE runs SET config = ?, status = ?, message = '', queued = ?, heartbeat = ?, "
+                "ended = NULL, trainer = '' WHERE run_id = ?",
+                (json.dumps(config.as_dict()), QUEUED, now, now, run_id),
+            )
+
+    def rewind(self, run_id: str, *, epoch: int, step: int, seconds: float) -> float:
+        """Take back all rows of a run that are of later than a step, to go on from there.
+
+        Args:
+            run_id: The run.
+            epoch: Complete epochs at that step; -1 for before the first measuring.
+            step: The last step that counts.
+            seconds: Training time until then, as the snapshot has it.
+
+        Returns:
+            Training time until then, as exactly as the rows know it.
+        """
+        with self.database.writing() as db:
+            db.execute(
+                "DELETE FROM step_blocks WHERE run_id = ? AND first_step > ?", (run_id, step)
+            )
+            last = db.execute(
+                "SELECT first_step, first_seconds, last_seconds, losses FROM step_blocks "
+                "WHERE run_id = ? ORDER BY first_step DESC LIMIT 1",
+                (run_id,),
+            ).fetchone()
+            if last is not None:
+                first_step, first_seconds, last_seconds, packed = last
+                losses = np.frombuffer(packed, "<f4")
+                kept = losses[: step - first_step + 1]
+                # Times within a block are evenly spread, here as in `steps`.
+                seconds = float(
+                    np.linspace(first_seconds, last_seconds, len(losses))[len(kept) - 1]
+                )
+                db.execute(
+                    "UPDATE step_blocks SET last_seconds = ?, losses = ? "
+                    "WHERE run_id = ? AND first_step = ?",
+                    (seconds, _packed(kept), run_id, first_step),
+                )
+            for table in ("epochs", "layer_health"):
+                db.execute(f"DELETE FROM {table} WHERE run_id = ? AND epoch > ?", (run_id, epoch))
+            measured = db.execute(
+                "SELECT max(seconds) FROM epochs WHERE run_id = ?", (run_id,)
+            ).fetchone()[0]
+            seconds = max(seconds, measured or 0.0)
+            db.execute(
+                "DELETE FROM events WHERE run_id = ? AND (step > ? OR kind = 'restored')",
+                (run_id, step),
+            )
+            db.execute("DELETE FROM snapshots WHERE run_id = ? AND step > ?", (run_id, step))
+            best = db.execute(
+                "SELECT epoch, validation_accuracy FROM epochs WHERE run_id = ? AND epoch > 0 "
+                "ORDER BY validation_accuracy DESC, epoch LIMIT 1",
+                (run_id,),
+            ).fetchone()
+            db.execute(
+                "UPDATE runs SET epoch = ?, step = ?, seconds = ?, best_epoch = ?, "
+                "best_validation_accuracy = ?, test_loss = NULL, test_accuracy = NULL, "
+                "rewinds = rewinds + 1 WHERE run_id = ?",
+                (max(epoch, 0), step, seconds, *(best or (None, None)), run_id),
+            )
+        return seconds
+
+    def last_recorded(self, run_id: str) -> tuple[int, int]:
+        """Return the last epoch and the last step that there are rows of; -1 and 0 for none."""
+        with self.database.reading() as db:
+            epoch = db.execute(
+                "SELECT max(epoch) FROM epochs WHERE run_id = ?", (run_id,)
+            ).fetchone()[0]
+            row = db.execute(
+                "SELECT first_step + length(losses) / 4 - 1 FROM step_blocks WHERE run_id = ? "
+                "ORDER BY first_step DESC LIMIT 1",
+                (run_id,),
+            ).fetchone()
+        return (-1 if epoch is None else epoch), (row[0] if row else 0)
+
+    def set_data_digest(self, run_id: str, digest: str) -> None:
+        """Write down which data a run must be trained on."""
+        self._set_column(run_id, "data_digest", digest)
+
     def enqueue(self, run_id: str) -> None:
         """Put an adopted run at the end of the queue."""
         now = time.time()
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             db.execute(
                 "UPDATE runs SET status = ?, queued = ?, heartbeat = ? WHERE run_id = ?",
                 (QUEUED, now, now, run_id),
@@ -449,7 +725,7 @@ class Store:
 
     def claim_slot(self, run_id: str) -> bool:
         """Start a queued run if it is next and there is room; return whether it runs now."""
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             n_running = sum(run.status == RUNNING for run in self._active())
             waiting = self._waiting()
             if n_running >= slots() or not waiting or waiting[0].run_id != run_id:
@@ -462,15 +738,23 @@ class Store:
 
     def beat(self, run_id: str, trainer: str) -> None:
         """Give a sign of life, unless the run has been deleted or taken over."""
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             db.execute(
                 "UPDATE runs SET heartbeat = ? WHERE run_id = ? AND trainer = ?",
                 (time.time(), run_id, trainer),
             )
 
+    def heartbeat(self, run_id: str) -> float:
+        """Return when a run's trainer gave its last sign of life, in seconds since 1970."""
+        with self.database.reading() as db:
+            row = db.execute("SELECT heartbeat FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise self._not_found(run_id)
+        return float(row["heartbeat"])
+
     def is_trained_by(self, run_id: str, trainer: str) -> bool:
         """Return whether the run is still there and nobody else has taken it over."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             row = db.execute(
                 "SELECT 1 FROM runs WHERE run_id = ? AND trainer = ?", (run_id, trainer)
             ).fetchone()
@@ -478,14 +762,14 @@ class Store:
 
     def has_commands(self, run_id: str) -> bool:
         """Return whether there are commands that nobody has taken yet."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return db.execute(_NEW_COMMANDS, (run_id,)).fetchone() is not None
 
     def take_commands(self, run_id: str) -> list[Command]:
         """Return the commands that nobody has taken yet, in order, and mark them as taken."""
         if not self.has_commands(run_id):
             return []  # nearly always: no need to wait for the write lock
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             rows = db.execute(f"{_NEW_COMMANDS} ORDER BY id", (run_id,)).fetchall()
             for row in rows:
                 db.execute("UPDATE commands SET handled = ? WHERE id = ?", (time.time(), row["id"]))
@@ -501,7 +785,7 @@ class Store:
         steps_per_epoch: int,
     ) -> None:
         """Write down what a run is computed from and with."""
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             db.execute(
                 "UPDATE runs SET data_digest = ?, versions = ?, machine = ?, steps_per_epoch = ? "
                 "WHERE run_id = ?",
@@ -510,7 +794,7 @@ class Store:
 
     def set_status(self, run_id: str, status: str) -> None:
         """Switch between running and paused."""
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             db.execute("UPDATE runs SET status = ? WHERE run_id = ?", (status, run_id))
 
     def record(
@@ -530,7 +814,7 @@ class Store:
             epochs: Measured epochs since the last time, each with its seconds of training.
             events: What happened since the last time.
         """
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             if progress is not None:
                 db.execute(
                     "UPDATE runs SET epoch = ?, step = ?, seconds = ?, samples_per_second = ?, "
@@ -576,7 +860,7 @@ class Store:
         test_accuracy: float | None = None,
     ) -> None:
         """Close a run; its pace is now the average over the whole of it."""
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             db.execute(
                 "UPDATE runs SET status = ?, message = ?, ended = ?, samples_per_second = ?, "
                 "test_loss = ?, test_accuracy = ? WHERE run_id = ?",
@@ -593,7 +877,7 @@ class Store:
 
     def snapshot_rows(self, run_id: str) -> list[sqlite3.Row]:
         """Return name, epoch, step, seconds and time of writing of a run's snapshots, in order."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return db.execute(
                 "SELECT name, epoch, step, seconds, written FROM snapshots WHERE run_id = ? "
                 "ORDER BY step, name",
@@ -604,7 +888,7 @@ class Store:
         self, run_id: str, name: str, *, epoch: int, step: int, seconds: float
     ) -> None:
         """Tell that a snapshot of this name is whole on disk."""
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?)",
                 (run_id, name, epoch, step, seconds, time.time()),
@@ -612,7 +896,7 @@ class Store:
 
     def remove_snapshot_row(self, run_id: str, name: str) -> None:
         """Tell that a snapshot is going to be removed."""
-        with self._database.writing() as db:
+        with self.database.writing() as db:
             db.execute("DELETE FROM snapshots WHERE run_id = ? AND name = ?", (run_id, name))
 
 
@@ -637,28 +921,40 @@ def _run_from(row: sqlite3.Row) -> Run:
     try:
         config = RunConfig.from_dict(json.loads(values["config"]))
         versions, machine = json.loads(values["versions"]), json.loads(values["machine"])
-        silence = time.time() - values["heartbeat"]
+        tags = tuple(str(tag) for tag in json.loads(values["tags"]))
+        float(values["heartbeat"])
     except (ConfigError, ValueError, TypeError, LookupError) as error:
         raise StoreError(
             f"Run {_shortened(values['run_id'])} has a row that cannot be read: {error}"
         ) from error
     status, message = values["status"], values["message"]
-    if status in ACTIVE and silence > HEARTBEAT_LOST:
+    if status in ACTIVE and not _is_alive(row):
         status, message = INTERRUPTED, "Its trainer ended without a word."
-    unseen = (
-        "config",
-        "versions",
-        "machine",
-        "status",
-        "message",
-        "queued",
-        "heartbeat",
-        "trainer",
-    )
-    seen = {name: value for name, value in values.items() if name not in unseen}
-    return Run(
-        config=config, versions=versions, machine=machine, status=status, message=message, **seen
-    )
+    values |= {
+        "config": config,
+        "versions": versions,
+        "machine": machine,
+        "status": status,
+        "message": message,
+        "tags": tags,
+        "starred": bool(values["starred"]),
+        "archived": bool(values["archived"]),
+    }
+    return Run(**{name: value for name, value in values.items() if name not in _UNSEEN})
+
+
+def _is_alive(row: sqlite3.Row) -> bool:
+    """Return whether somebody is at work on a run or going to be."""
+    return row["status"] in ACTIVE and time.time() - row["heartbeat"] <= HEARTBEAT_LOST
+
+
+def _as_text(what: str, text: str, longest: int) -> str:
+    """Return any text as the database can keep it; raise StoreError if it is too long."""
+    if len(text) > longest:
+        raise StoreError(
+            f"This {what} has {len(text):,} characters; it may have up to {longest:,}."
+        )
+    return text.encode(errors="replace").decode()  # what a terminal passes on need not be text
 
 
 def _packed(losses: npt.NDArray[np.float32]) -> bytes:

@@ -7,8 +7,12 @@
 It asks the engine for one record after the other. Between two of them it reads its commands,
 writes down what came out, keeps snapshots, and looks whether anybody still wants it: a trainer
 whose owner is gone, or that is told to by SIGTERM, SIGHUP or Ctrl-C, saves a snapshot and ends as
-interrupted. `python -m neuralscope.runs.trainer` is how the dashboard starts one; the command line
-runs the same class in its own process.
+interrupted. A run that has left snapshots goes on from the newest of them, wherever it ended, even
+if it was killed between two writes: what was written later is taken back and comes out again, to
+the same bits.
+
+`python -m neuralscope.runs.trainer` is how the dashboard starts one; the command line runs the same
+class in its own process.
 
 It imports NumPy, threadpoolctl and the standard library only, and so it is learning at once.
 """
@@ -26,6 +30,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 
 import numpy as np
@@ -41,10 +46,10 @@ from neuralscope.engine import (
     Training,
     score,
 )
-from neuralscope.errors import NeuralScopeError, StoreError
+from neuralscope.errors import DataError, NeuralScopeError, StoreError, WeightsError
 from neuralscope.runs.experiment import examples, prepare
 from neuralscope.runs.machine import machine, versions
-from neuralscope.runs.snapshots import SnapshotKeeper
+from neuralscope.runs.snapshots import SnapshotKeeper, list_snapshots, states
 from neuralscope.runs.store import (
     DIVERGED,
     FAILED,
@@ -140,6 +145,8 @@ class Trainer:
         self._training: Training | None = None
         self._keeper: SnapshotKeeper | None = None
         self._began = time.perf_counter()
+        self._is_new = True  # not restored from a snapshot
+        self._seconds_before = 0.0  # what it took to come to that snapshot
         self._waited = 0.0  # seconds in the queue and in pauses that are over
         self._waiting_since: float | None = None
         self._early: list[Command] = []  # for a training that is not there yet
@@ -193,7 +200,15 @@ class Trainer:
         dataset = self._dataset or load_dataset(
             self._config.dataset, on_progress=lambda _: self._obey()
         )
+        run = self._store.run(self._run_id)
+        if run.data_digest not in ("", dataset.digest):
+            raise DataError(
+                f"The data set {dataset.name} has changed since this run was trained on it, so it "
+                "cannot go on; it can be trained again from its configuration instead."
+            )
         n_threads = blas_threads(self._config, dataset.n_features, dataset.n_classes)
+        if run.step:  # more or fewer threads than before would add in another order
+            n_threads = int(run.machine.get("blas_threads", n_threads))
         with limited_to(n_threads):
             self._compute_on(dataset, n_threads)
 
@@ -201,7 +216,7 @@ class Trainer:
         training = prepare(self._config, dataset)
         self.network = training.network
         self._training = training
-        self._keeper = SnapshotKeeper(self._store, self._run_id, dataset.n_classes)
+        self._keeper = SnapshotKeeper(self._store, self._run_id, dataset.n_classes, self._flush)
         self._store.set_facts(
             self._run_id,
             data_digest=dataset.digest,
@@ -209,9 +224,10 @@ class Trainer:
             machine={**machine(), "blas_threads": n_threads},
             steps_per_epoch=training.n_batches,
         )
+        origin = self._go_on(training, self._keeper)
         self._began, self._waited = time.perf_counter(), 0.0
-        self._pace.append((0.0, 0))
-        self._tell("started", "started")
+        self._pace.append((self._seconds_before, 0))
+        self._tell(*origin)
         for command in self._early:
             self._carry_out(command)
         status, message = FINISHED, ""
@@ -234,6 +250,52 @@ class Trainer:
             self._close(status, message, test_loss=test.loss, test_accuracy=test.accuracy)
         else:
             self._close(status, message)
+
+    def _go_on(self, training: Training, keeper: SnapshotKeeper) -> tuple[str, str]:
+        """Restore the newest snapshot there is, and return the event that this is."""
+        run = self._store.run(self._run_id)
+        last_epoch, last_step = self._store.last_recorded(self._run_id)
+        found = False
+        for info, state in states(self._store, self._run_id):
+            found = True
+            try:
+                training.restore(state)
+            except (ValueError, TypeError, LookupError):
+                continue  # not all is in it that it takes to go on: damaged, or bare weights
+            # All that led to the row of a snapshot is there; of a file that is newer than its row,
+            # it may not have come to the disk before power failed.
+            is_known = training.step <= max(last_step, info.step)
+            if not is_known or training.epoch > max(last_epoch, info.epoch):
+                continue
+            self._seconds_before = self._store.rewind(
+                self._run_id, epoch=training.epoch, step=training.step, seconds=info.seconds
+            )
+            keeper.go_on(
+                training,
+                replace(
+                    info, epoch=training.epoch, step=training.step, seconds=self._seconds_before
+                ),
+                self._best_so_far(),
+            )
+            for _ in training.answer():  # they were rounded when they were kept
+                pass
+            self._is_new = False
+            if not last_step and run.parent_id:
+                return "forked", f"forked at {where(training.epoch, training.at_epoch_end)}"
+            return "continued", f"resumed at {where(training.epoch, training.at_epoch_end)}"
+        if found or run.is_fork or list_snapshots(self._store, self._run_id):
+            raise WeightsError(
+                "None of the snapshots that this run could go on from can be used any more; "
+                "it can be trained again from its configuration instead."
+            )
+        self._store.rewind(self._run_id, epoch=-1, step=0, seconds=0.0)
+        return "started", "started"
+
+    def _best_so_far(self) -> tuple[float, int] | None:
+        run = self._store.run(self._run_id)
+        if run.best_epoch is None or run.best_validation_accuracy is None:
+            return None
+        return run.best_validation_accuracy, run.best_epoch
 
     def _follow(self, training: Training, keeper: SnapshotKeeper) -> None:
         """Follow the training to its end; raises _Ended if somebody ends it before."""
@@ -266,13 +328,14 @@ class Trainer:
 
     def _all_records(self, training: Training) -> Iterator[Record]:
         """Yield the training's records, after those of the untrained network: films begin there."""
-        yield from training.measure(0)
+        if self._is_new:
+            yield from training.measure(0)
         yield from training.records()
 
     def _clock(self) -> float:
         """Seconds of work so far, waiting and pauses left out."""
         now = time.perf_counter() if self._waiting_since is None else self._waiting_since
-        return now - self._began - self._waited
+        return self._seconds_before + now - self._began - self._waited
 
     def _keep_latest(self, training: Training, keeper: SnapshotKeeper) -> None:
         """Write `latest` with fresh answers, unless there is mail: that comes first."""
@@ -398,9 +461,9 @@ class Trainer:
         test_loss: float | None = None,
         test_accuracy: float | None = None,
     ) -> None:
-        # The average up to the last flush, whose clock is the run's `seconds`.
+        # The average of this process up to the last flush, whose clock is the run's `seconds`.
         clock, n_examples = self._pace[-1] if self._pace else (0.0, 0)
-        pace = n_examples / clock if n_examples else None
+        pace = n_examples / (clock - self._seconds_before) if n_examples else None
         self._store.end(
             self._run_id,
             status,
@@ -409,6 +472,13 @@ class Trainer:
             test_loss=test_loss,
             test_accuracy=test_accuracy,
         )
+
+
+def where(epoch: int, is_epoch_end: bool) -> str:
+    """Return a place in a training in words: 'epoch 3', 'the middle of epoch 4'."""
+    if is_epoch_end:
+        return f"epoch {epoch:,}" if epoch else "its beginning"
+    return f"the middle of epoch {epoch + 1:,}"
 
 
 def _explain(diverged: Diverged) -> str:

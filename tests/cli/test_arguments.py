@@ -167,7 +167,11 @@ def test_a_setting_that_changes_nothing_is_noted(cli: Cli) -> None:
         ("--patience -1", "patience is -1, but must be a whole number from 0 to 1000."),
         ("--label-smoothing 1", "label_smoothing is 1.0, but must be a number from 0 to 0.9."),
         ("--clip-norm tight", "clip_norm is 'tight', but must be a number from 0 to 1000."),
-        ("--dataset cats", "dataset is 'cats', but must be one of mnist, digits."),
+        (
+            "--dataset cats",
+            "dataset is 'cats', but must be one of mnist, fashion-mnist, kuzushiji-mnist, digits, "
+            "or a data set of your own.",
+        ),
         ("--warmup-epochs 3 --epochs 3", "warmup_epochs is 3, but must be less than the 3 epochs."),
         ("--epochs", "argument --epochs: expected one argument"),
         ("--epochs 3 4", "unrecognized arguments: 4"),

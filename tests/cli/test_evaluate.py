@@ -92,7 +92,10 @@ def test_a_file_that_names_no_data_set_needs_one(cli: Cli, metadata: dict[str, A
     save_network(64, 10, metadata=metadata)
     outcome = cli("evaluate", WEIGHTS)
     assert outcome.status == 2
-    assert "name one with --dataset: mnist, digits." in outcome.complaint
+    assert (
+        "name one with --dataset: mnist, fashion-mnist, kuzushiji-mnist, digits."
+        in outcome.complaint
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,12 @@ def test_a_file_that_names_no_data_set_needs_one(cli: Cli, metadata: dict[str, A
         ((784, 10), "digits", "takes 784 pixels, but the images of digits have 64."),
         ((64, 10), "mnist", "takes 64 pixels, but the images of mnist have 784."),
         ((64, 3), "digits", "tells 3 classes apart, but digits has 10."),
-        ((64, 10), "cats", "dataset is 'cats', but must be one of mnist, digits."),
+        (
+            (64, 10),
+            "cats",
+            "dataset is 'cats', but must be one of mnist, fashion-mnist, kuzushiji-mnist, digits, "
+            "or a data set of your own.",
+        ),
     ],
 )
 def test_a_network_that_does_not_fit_is_a_mistake(

@@ -105,9 +105,9 @@ def test_it_fits_the_terminal(columns: int) -> None:
 
 
 def test_pixels_of_28_by_28_are_put_together_two_by_two() -> None:
-    lines = view._digit(np.ones((28, 28)), view.ASCII)
+    lines = view._picture(np.ones((28, 28)), view.ASCII, 80)
     assert lines == ["#" * 28] * 14
-    assert view._digit(np.eye(2), view.ASCII) == ["##  ", "  ##"]
+    assert view._picture(np.eye(2), view.ASCII, 80) == ["##  ", "  ##"]
 
 
 def test_the_strongest_unit_is_the_highest() -> None:
@@ -215,7 +215,11 @@ def test_the_encoding_decides_the_letters(encoding: str, shades: view.Letters) -
         (["--seed", "-1"], "'-1' is not a whole number from 0"),
         (["--seed", "x"], "'x' is not a whole number from 0"),
         (["--seed", "9" * 5000], "is not a whole number from 0"),
-        (["--dataset", "cats"], "dataset is 'cats', but must be one of mnist, digits."),
+        (
+            ["--dataset", "cats"],
+            "dataset is 'cats', but must be one of mnist, fashion-mnist, kuzushiji-mnist, digits, "
+            "or a data set of your own.",
+        ),
         (["--dataset", "mnist"], "takes 64 pixels, but the images of mnist have 784."),
     ],
 )
@@ -237,3 +241,20 @@ def test_files_that_are_no_weights_are_a_mistake(cli: Cli, folder: Path) -> None
         assert outcome.status == 2
         assert WEIGHTS in outcome.complaint
     assert "There is no weights file gone.npz." in cli("view", "gone.npz").complaint
+
+
+def test_pictures_of_any_shape_fit_into_the_columns() -> None:
+    tall = view._picture(np.ones((29, 12)), view.ASCII, 80)
+    assert len(tall) == 15 and set(tall[0]) == {"#"} and set(tall[-1]) == {":"}
+    wide = view._picture(np.ones((5, 60)), view.ASCII, 80)
+    assert (len(wide), len(wide[0])) == (3, 60)
+
+
+def test_of_very_many_classes_the_likeliest_are_shown_and_the_true_one() -> None:
+    probabilities = np.full(100, 0.001)
+    probabilities[70:80] = 0.09
+    names = [f"class number {k} of a hundred" for k in range(100)]
+    lines = view._answer(probabilities, 5, names, view.ASCII, 24)
+    assert len(lines) <= view.MOST_ANSWERS + 1
+    assert sum("true" in line for line in lines) == 1
+    assert max(map(len, lines)) < 80

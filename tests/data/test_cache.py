@@ -44,7 +44,7 @@ def test_no_file_is_no_error(tmp_path: Path, tiny: Contents) -> None:
 
 
 def cut(path: Path) -> None:
-    os.truncate(path, path.stat().st_size - 1)
+    os.truncate(path, path.stat().st_size - 33)  # the digest behind the array and a pixel
 
 
 def empty(path: Path) -> None:

@@ -479,3 +479,42 @@ def test_what_cannot_be_read_is_told_in_one_sentence(content: bytes, complaint: 
     with pytest.raises(DataError, match=complaint) as raised:
         drawing.read_picture(content)
     assert "\n" not in str(raised.value)
+
+
+# Pictures of any shape ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image_shape", [(12, 20), (20, 12), (64, 3), (1, 2), (33, 31)])
+def test_a_picture_of_any_shape_comes_back_from_the_sheet_exactly(
+    image_shape: tuple[int, int],
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, image_shape, dtype=np.uint8)
+    sheet = drawing.enlarged(pixels, 255)
+    assert sheet.shape == (drawing.CANVAS, drawing.CANVAS)
+    back = drawing.as_pixels(sheet, image_shape, 255)
+    np.testing.assert_array_equal(back, (pixels.ravel() / np.float32(255)).astype(np.float32))
+
+
+def test_ink_is_fitted_into_a_box_and_keeps_its_aspect() -> None:
+    square = drawing.rasterize(
+        (Stroke(((0.6, 0.1), (0.9, 0.1), (0.9, 0.4), (0.6, 0.4), (0.6, 0.1))),)
+    )
+    picture = drawing.fitted_into(square, (12, 20), (8, 18)).reshape(12, 20)
+    rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
+    assert (rows[0], rows[-1]) == (2, 9)
+    assert (columns[0], columns[-1]) == (6, 13)
+    assert picture.max() == 1
+
+
+def test_nothing_drawn_cannot_be_fitted() -> None:
+    with pytest.raises(DataError, match="blank"):
+        drawing.fitted_into(drawing.blank(), (12, 20), (8, 8))
+
+
+def test_the_typical_box_is_that_of_most_pictures() -> None:
+    pixels = np.zeros((5, 12, 20), np.uint8)
+    pixels[:, 3:9, 4:14] = 255
+    pixels[0] = 255
+    pixels[1] = 20  # faint, but everywhere
+    assert drawing.typical_box(pixels.reshape(5, -1), (12, 20)) == (6, 10)
+    assert drawing.typical_box(pixels[:0].reshape(0, 240), (12, 20)) == (12, 20)

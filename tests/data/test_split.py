@@ -8,6 +8,7 @@ import pytest
 
 from neuralscope.data.split import (
     Split,
+    class_sample,
     drawn_split,
     proportional_quotas,
     published_split,
@@ -107,3 +108,11 @@ def test_a_drawn_split_is_stratified_in_every_part() -> None:
     split = drawn_split(LABELS, n_test=200, n_validation=100)
     assert np.bincount(LABELS[split.test]).tolist() == [100, 60, 40]
     assert np.bincount(LABELS[split.validation]).tolist() == [50, 30, 20]
+
+
+def test_every_class_gives_its_share_and_at_least_one() -> None:
+    labels = np.repeat(np.arange(4), [100, 24, 3, 0])
+    drawn = class_sample(labels, 10, seed=1)
+    assert np.bincount(labels[drawn]).tolist() == [10, 2, 1]
+    np.testing.assert_array_equal(drawn, class_sample(labels, 10, seed=1))
+    assert not np.array_equal(drawn, class_sample(labels, 10, seed=2))

@@ -303,3 +303,19 @@ def test_whatever_an_address_says_there_is_a_configuration() -> None:
 def test_a_number_of_thousands_of_digits_is_refused_in_words() -> None:
     with pytest.raises(ConfigError, match="seed is far too long, but must be a whole number"):
         RunConfig(seed=10**5000)
+
+
+# Own data sets -----------------------------------------------------------------------------------
+
+
+def test_an_own_data_set_is_known_by_the_shape_of_its_name() -> None:
+    name = "own-my-signs-0123abcd"  # whether it is here is no question of a configuration
+    config = RunConfig(dataset=name)
+    assert RunConfig.from_dict(config.as_dict()) == config
+    assert RunConfig.from_query(config.as_query()) == (config, [])
+
+
+@pytest.mark.parametrize("name", ["own-x", "own-x-0123ABCD", "own-../../x-0123abcd", "own"])
+def test_other_names_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="or a data set of your own"):
+        RunConfig(dataset=name)

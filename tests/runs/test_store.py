@@ -86,7 +86,7 @@ def test_descriptions(config: RunConfig, name: str) -> None:
     assert describe(config) == name
 
 
-@pytest.mark.parametrize("name", ["Zoë's 数字 💥", "'; DROP TABLE runs; --", "x" * 10_000, "\0"])
+@pytest.mark.parametrize("name", ["Zoë's 数字 💥", "'; DROP TABLE runs; --", "x" * 200, "\0"])
 def test_any_text_is_a_name(store: Store, config: RunConfig, name: str) -> None:
     assert store.run(store.create(config, name)).name == name
 

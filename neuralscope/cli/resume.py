@@ -1,0 +1,136 @@
+"""`resume` goes on with a run; `runs reproduce` trains one again and compares the two."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuralscope.cli.datasets import load
+from neuralscope.cli.lookup import find_run, store_with
+from neuralscope.cli.outcome import check_writable, conclude, result_of
+from neuralscope.cli.parser import Command, add_json, add_store
+from neuralscope.cli.printing import print_json
+from neuralscope.cli.progress import Progress
+from neuralscope.cli.status import DONE, FAILED, INTERRUPTED, Mistake, WorkFailed
+from neuralscope.cli.status_line import StatusLine, say
+from neuralscope.cli.words import one_line
+from neuralscope.errors import StoreError
+
+if TYPE_CHECKING:
+    from neuralscope.engine import Network
+    from neuralscope.runs import Run, Store
+
+DEFAULT_OUTPUT = "trained_weights.npz"
+
+
+def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Go on with a run where it was stopped or killed, or give a finished one more epochs. "
+        "It ends in the same bits as if it had never stopped."
+    )
+    parser.add_argument("run_id", metavar="RUN_ID", help="a run, or the beginning of its id")
+    parser.add_argument(
+        "--epochs",
+        metavar="N",
+        help="epochs the run is to have in the end [default: as many as it was asked for]",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        default=DEFAULT_OUTPUT,
+        help=f"where the weights are written at the end [default: {DEFAULT_OUTPUT}]",
+    )
+    add_store(parser)
+    add_json(parser)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from neuralscope.runs import SETTINGS, lineage
+
+    epochs = None
+    if options.epochs is not None:
+        epochs = SETTINGS["epochs"].parse("epochs", options.epochs)
+    output = None if options.output == os.devnull else Path(options.output)
+    if output is not None:
+        check_writable(output)
+    line = StatusLine(sys.stderr)
+    with store_with(options.run_id, options) as store:
+        run = find_run(store, options.run_id)
+        if run.is_active:
+            line.show(f"Run {run.run_id} seems to be {run.status}; listening for its trainer.")
+            lineage.wait_for_silence(store, run.run_id)
+            line.clear()
+        lineage.resume(store, run.run_id, epochs=epochs)
+        line.say(f"Going on with run {run.run_id} after {run.step:,} steps: {one_line(run.name)}.")
+        run, network = _train(store, run.run_id, line)
+        return conclude(options, store, run, network, output, result_of(store, run))
+
+
+def _train(store: Store, run_id: str, line: StatusLine) -> tuple[Run, Network | None]:
+    """Train a queued run in this process."""
+    from neuralscope.runs.trainer import Trainer
+
+    run = store.run(run_id)
+    try:
+        dataset = load(run.config.dataset, line)
+        done = run.step / run.total_steps if run.total_steps else 0.0
+        progress = Progress(line, store, run_id, run.config, min(done, 1.0))
+        trainer = Trainer(
+            store,
+            run_id,
+            dataset=dataset,
+            on_record=progress.on_record,
+            on_wait=progress.on_wait,
+        )
+        with progress:
+            return trainer.run(), trainer.network
+    except StoreError as error:
+        raise WorkFailed(str(error)) from error
+
+
+def _add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Train a run again from its configuration and say whether the same bits have come out, "
+        "or what differs. Exits with 1 if they have not."
+    )
+    parser.add_argument("run_id", metavar="RUN_ID", help="a run, or the beginning of its id")
+    add_store(parser)
+    add_json(parser)
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from neuralscope.runs import lineage
+
+    line = StatusLine(sys.stderr)
+    with store_with(options.run_id, options) as store:
+        original = find_run(store, options.run_id)
+        if not original.step:
+            raise Mistake(f"Run {original.run_id} has not taken a step that could be compared.")
+        again_id = lineage.reproduce(store, original.run_id)
+        line.say(f"Training run {original.run_id} again, as run {again_id}.")
+        again, _ = _train(store, again_id, line)
+        verdict = lineage.verdict(store, original.run_id, again_id)
+        result: dict[str, Any] = {
+            **result_of(store, again),
+            "original": original.run_id,
+            "identical": verdict.is_identical,
+            "verdict": verdict.text,
+            "reasons": list(verdict.reasons),
+            "first_epoch": verdict.first_epoch,
+        }
+    if again.message and not again.test_accuracy:
+        say(again.message, options)
+    if options.json:
+        print_json(result)
+    else:
+        print(verdict.text)
+    if again.status == "interrupted":
+        return INTERRUPTED
+    return DONE if verdict.is_identical else FAILED
+
+
+COMMAND = Command("go on with a run that has ended", _add_resume_arguments, _resume)
+REPRODUCE = Command("train a run again and compare the two", _add_reproduce_arguments, _reproduce)
