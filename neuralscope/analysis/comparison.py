@@ -498,9 +498,9 @@ def tell_race(
 
     >>> places = standings([0.90, 0.912, 0.85])
     >>> tell_race(places, ["A", "B", "C"], epoch=None)
-    'B has won with 91.20 % of the validation digits: 1.2 points ahead of A and 6.2 points of C.'
+    'B has won with 91.20 % of the validation data: 1.2 points ahead of A and 6.2 points of C.'
     >>> tell_race(standings([0.90, math.nan, 0.85]), ["A", "B", "C"], epoch=3)
-    'A leads with 90.00 % of the validation digits after epoch 3: 5.0 points ahead of C.'
+    'A leads with 90.00 % of the validation data after epoch 3: 5.0 points ahead of C.'
     """
     if not places:
         return "Nobody has completed an epoch yet."
@@ -512,7 +512,7 @@ def tell_race(
         verb = "leads" if epoch is not None else "has won"
     when = f" after epoch {epoch}" if epoch is not None else ""
     said = (
-        f"{_listed(ahead)} {verb} with {100 * places[0].score:.2f} % of the validation digits{when}"
+        f"{_listed(ahead)} {verb} with {100 * places[0].score:.2f} % of the validation data{when}"
     )
     gaps = [(points(places[0].score - each.score), names[each.contestant]) for each in behind]
     if not gaps:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from neuralscope.cli.datasets import load, resolved
@@ -36,7 +34,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from neuralscope.analysis import confusion_counts
+    from neuralscope.analysis import confusion_counts, most_confused
     from neuralscope.engine import Network, score
     from neuralscope.runs import examples
 
@@ -48,6 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     part = examples(dataset, options.split)
     (loss, accuracy), probabilities = score(network, part)
     confusion = confusion_counts(part.labels, probabilities.argmax(axis=1), dataset.n_classes)
+    names = dataset.class_names
     result = {
         "weights": options.weights,
         "dataset": name,
@@ -62,9 +61,12 @@ def _run(options: argparse.Namespace) -> int:
                 "right": confusion[k, k],
                 "accuracy": confusion[k, k] / confusion[k].sum() if confusion[k].any() else None,
             }
-            for k, class_name in enumerate(dataset.class_names)
+            for k, class_name in enumerate(names)
         ],
-        "confused": _most_confused(confusion, dataset.class_names),
+        "confused": [
+            {"true": names[pair.true], "predicted": names[pair.predicted], "n": pair.times}
+            for pair in most_confused(confusion, most=10)
+        ],
         "confusion": confusion,
     }
     if options.json:
@@ -100,17 +102,6 @@ def dataset_for(options: argparse.Namespace, network: Network) -> str:
             f"{options.weights} tells {n_outputs} classes apart, but {name} has {data.n_classes}."
         )
     return str(name)
-
-
-def _most_confused(confusion: Any, class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the ten most frequent mistakes, most frequent first."""
-    pairs = [
-        {"true": true, "predicted": predicted, "n": int(confusion[i, j])}
-        for i, true in enumerate(class_names)
-        for j, predicted in enumerate(class_names)
-        if i != j and confusion[i, j]
-    ]
-    return sorted(pairs, key=itemgetter("n"), reverse=True)[:10]
 
 
 def _print_evaluation(result: dict[str, Any], loss: float, accuracy: float) -> None:

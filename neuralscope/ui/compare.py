@@ -291,7 +291,7 @@ def _result_menu() -> str:
         format_func=RESULTS.__getitem__,
         width=320,
         help="What the runs are judged by below. The best epoch was chosen by looking at the "
-        "validation digits, and so flatters a little; the test digits nobody has looked at.",
+        "validation data, and so flatters a little; at the test data nobody has looked.",
     )
     return str(which)
 

@@ -322,7 +322,7 @@ def draw_curves(
             default=drawing.SPLITS[0],
             selection_mode="multi",
             key=f"{key}_splits",
-            help="Validation: how well it does on digits it never learned from. Training: on those "
+            help="Validation: how well it does on data it never learned from. Training: on what "
             "it learns from; drawn dashed where both are shown.",
         ) or [drawing.SPLITS[0]]
         log = st.toggle("Log scale", key=f"{key}_log")

@@ -456,7 +456,7 @@ def _fairness(race: races.Race) -> str:
     configs = [run.config for run in race.runs]
     starts = {(c.hidden, c.activation, c.initializer) for c in configs}
     if len({config.batch_size for config in configs}) > 1:
-        batches = "see the digits in the same order, cut into batches of different sizes"
+        batches = "see the examples in the same order, cut into batches of different sizes"
     else:
         batches = "learn from the same batches in the same order"
     weights = "with the same weights, " if len(starts) == 1 else ""

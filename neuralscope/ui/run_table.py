@@ -180,7 +180,7 @@ def _columns() -> dict[str, Any]:
         "loss": column.LineChartColumn(
             LABELS["loss"],
             width=90,
-            help="Mean cross-entropy on the validation digits after each epoch. Each curve has a "
+            help="Mean cross-entropy on the validation data after each epoch. Each curve has a "
             "scale of its own.",
         ),
         "best": share("best", "Best validation accuracy"),

@@ -148,15 +148,15 @@ def test_a_race_goes_on_before_ones_eyes(
     track = Track(store).learn(0, FAST[:1])
     page = opened(race=track.race_id)
     assert page.says(
-        "A (learning rate 0.1) leads with 50.00 % of the validation digits after epoch 1"
+        "A (learning rate 0.1) leads with 50.00 % of the validation data after epoch 1"
     )
     assert says(page, "No epoch yet: B.")
     track.learn(0, FAST, FINISHED).learn(1, SLOW[:2])
-    assert page.look().says("leads with 80.00 % of the validation digits after epoch 2")
+    assert page.look().says("leads with 80.00 % of the validation data after epoch 2")
     track.learn(1, SLOW, FINISHED)
     assert says(
         page.look(),
-        "A (learning rate 0.1) has won with 92.00 % of the validation digits: 17.0 points ahead "
+        "A (learning rate 0.1) has won with 92.00 % of the validation data: 17.0 points ahead "
         "of B.",
     )
     assert "Stop all" not in page.labels()
@@ -235,7 +235,7 @@ def test_unequal_batches_are_admitted(
 ) -> None:
     configs = races.line_up(races.vary(BASE, "batch_size", [16, 64]), seed=3)
     page = opened(race=races.start(store, configs))
-    assert page.says("the digits in the same order, cut into batches of different sizes")
+    assert page.says("the examples in the same order, cut into batches of different sizes")
     configs = races.line_up(races.vary(BASE, "l2", [0, 0.1]), seed=3)
     assert opened(race=races.start(store, configs)).says(
         "All start from seed 3, with the same weights, and learn from the same batches"
