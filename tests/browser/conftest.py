@@ -84,7 +84,12 @@ class Server:
                 ],
                 cwd=CHECKOUT,
                 # No data set is fetched here, nor anything else.
-                env={**os.environ, "NEURALSCOPE_STORE": str(self.store.path), **NO_NETWORK},
+                env={
+                    **os.environ,
+                    "NEURALSCOPE_STORE": str(self.store.path),
+                    **NO_NETWORK,
+                    "OPENBLAS_NUM_THREADS": "1",  # a live run leaves a core to the browser
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -356,7 +356,7 @@ def test_the_first_request_of_a_server_can_be_a_link_to_a_moment(
     expect(tab.page.get_by_role("heading", level=1)).to_have_text([title])
     expect(tab.page).to_have_title(f"{title} · NeuralScope")
     menu = tab.page.get_by_test_id("stSidebarNav").get_by_role("link")
-    expect(menu).to_have_text(["Train", "Confusion", "Mistakes", "Activations", "Draw"])
+    expect(menu).to_have_text(["Train", "Confusion", "Mistakes", "Activations", "Draw", "Runs"])
     expect(tab.moment()).to_contain_text("epoch 5 of 12")
     # A control must be the same one when the page is drawn again, no longer as the first.
     FIRST_INTERACTIONS[title](tab, expect, trained)
