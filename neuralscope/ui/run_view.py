@@ -31,7 +31,15 @@ from neuralscope.runs import (
     Store,
     list_snapshots,
 )
-from neuralscope.ui import chart, config_form, health_table, resources, scrubber, words
+from neuralscope.ui import (
+    chart,
+    config_form,
+    health_table,
+    lineage_panel,
+    resources,
+    scrubber,
+    words,
+)
 from neuralscope.ui.config_form import RATE_STEPS
 from neuralscope.ui.moment import when
 from neuralscope.ui.scrubber import REDRAW_EVERY
@@ -115,6 +123,7 @@ def _draw(run: Run) -> None:
         _commands(store, run)
     else:
         _outcome(run)
+    lineage_panel.show(run)
     _figures(run, epochs)
     _curves(store, run, epochs)
     health_table.show(store, run, epochs)
@@ -347,20 +356,13 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
         if event.kind in MARKED_EVENTS
     ]
     batches = charts.thin(_steps_along(x_axis, steps, run.steps_per_epoch), steps.loss, MOST_BINS)
-    # The untrained network would press all that follows flat; it shows only while it is alone.
-    shown = slice(min(1, len(epochs.epoch) - 1), None)
+    parent = store.epochs(run.parent_id) if run.is_fork and run.parent_id else None
     left, right = st.columns(2)
     for place, quantity in ((left, "loss"), (right, "accuracy")):
-        points = charts.EpochPoints(
-            epochs.epoch[shown],
-            epochs.seconds[shown],
-            epochs.step[shown],
-            getattr(epochs, f"train_{quantity}")[shown],
-            getattr(epochs, f"validation_{quantity}")[shown],
-        )
         figure = charts.learning_curves(
-            points,
+            _points(epochs, quantity),
             batches=batches if quantity == "loss" else None,
+            parent=_points(parent, quantity) if parent and len(parent.epoch) else None,
             marks=marks,
             quantity=quantity,  # type: ignore[arg-type]
             x_axis=x_axis,  # type: ignore[arg-type]
@@ -374,6 +376,18 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
         "Loss is how surprised the network is by the right answer; accuracy is how often it is "
         "right. When training goes on improving and validation does not, it has begun to learn "
         "the training examples by heart."
+    )
+
+
+def _points(epochs: Epochs, quantity: str) -> charts.EpochPoints:
+    # The untrained network would press all that follows flat; it shows only while it is alone.
+    shown = slice(int(epochs.epoch[0] == 0 and len(epochs.epoch) > 1), None)
+    return charts.EpochPoints(
+        epochs.epoch[shown],
+        epochs.seconds[shown],
+        epochs.step[shown],
+        getattr(epochs, f"train_{quantity}")[shown],
+        getattr(epochs, f"validation_{quantity}")[shown],
     )
 
 
