@@ -250,10 +250,13 @@ def learning_curves(
             }
         )
     if former:
-        beside = _view(np.concatenate([raw_train, raw_validation]), quantity)
         former_x = former[0] / (_TIME_UNITS[unit][0] if unit else 1.0)
         right_end = max(right_end, _last(former_x))
         curves = [smooth(shown(curve), smoothing) for curve in former[1:]]
+        # What the parent has come to at the fork, and after it, is to be compared with.
+        fork = max(int(np.searchsorted(former_x, x[0])) - 1, 0) if len(x) else 0
+        compared = [raw_train, raw_validation, *(curve[fork:] for curve in curves)]
+        beside = _view(np.concatenate(compared), quantity)
         tables["parent"] = pd.DataFrame(
             {
                 "x": np.concatenate([former_x, former_x]),

@@ -34,8 +34,6 @@ from neuralscope.errors import ConfigError, DataError, WeightsError
 from neuralscope.exports.tables import facts_of
 from neuralscope.exports.trained import data_of, network_of, pictures_of
 from neuralscope.runs import (
-    FINISHED,
-    LATEST,
     SETTINGS,
     Epochs,
     Run,
@@ -44,6 +42,7 @@ from neuralscope.runs import (
     Store,
     list_snapshots,
     load_snapshot,
+    when,
 )
 
 MOST_FRAMES = 40
@@ -244,14 +243,3 @@ def _colors() -> dict[str, str]:
         "ink": colors.INK_ON_LIGHT,
         "diverging": _text(colors.diverging_ramp()),
     }
-
-
-def when(run: Run, info: SnapshotInfo) -> str:
-    """Say when in its training a snapshot was taken."""
-    if info.step == 0:
-        return "before training"
-    if info.name == LATEST and run.status == FINISHED:
-        return f"epoch {run.best_epoch}, restored"
-    if run.steps_per_epoch and info.step > info.epoch * run.steps_per_epoch:
-        return f"in epoch {info.epoch + 1:,}"
-    return f"epoch {info.epoch:,}"

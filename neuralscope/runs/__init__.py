@@ -30,6 +30,7 @@ from neuralscope.runs.snapshots import (
     list_snapshots,
     load_predictions,
     load_snapshot,
+    when,
 )
 from neuralscope.runs.store import (
     ACTIVE,
@@ -88,4 +89,5 @@ __all__ = [
     "prepare_rate_test",
     "run_rate_test",
     "train",
+    "when",
 ]

@@ -29,7 +29,7 @@ from neuralscope.engine import Network, Training
 from neuralscope.engine.weights import write
 from neuralscope.errors import WeightsError
 from neuralscope.runs.config import RunConfig
-from neuralscope.runs.store import Store
+from neuralscope.runs.store import FINISHED, Run, Store
 
 State = Mapping[str, npt.NDArray[Any]]
 """Everything needed to go on from a snapshot, by name."""
@@ -113,6 +113,18 @@ class Snapshot:
 def list_snapshots(store: Store, run_id: str) -> list[SnapshotInfo]:
     """Return a run's snapshots in the order of training."""
     return [SnapshotInfo(*row) for row in store.snapshot_rows(run_id)]
+
+
+def when(run: Run, info: SnapshotInfo) -> str:
+    """Say when in a run's training a snapshot was taken."""
+    if info.step == 0:
+        return "before training"
+    if info.name == LATEST and run.status == FINISHED:
+        # The last epoch has a name of its own, unless the weights of the best one replaced it.
+        return f"epoch {run.best_epoch:,}, restored"
+    if run.steps_per_epoch and info.step > info.epoch * run.steps_per_epoch:
+        return f"in epoch {info.epoch + 1:,}"
+    return f"epoch {info.epoch:,}"
 
 
 def load_snapshot(store: Store, run_id: str, info: SnapshotInfo) -> Snapshot:

@@ -21,11 +21,11 @@ from neuralscope.runs import (
     Store,
     lineage,
     list_snapshots,
+    when,
 )
 from neuralscope.runs.launcher import start_trainer
 from neuralscope.runs.settings import Choice
 from neuralscope.ui import frame, resources, run_picker
-from neuralscope.ui.moment import when
 from neuralscope.ui.words import plain
 
 USUALLY_CHANGED = ["learning_rate"]

@@ -17,14 +17,13 @@ import streamlit as st
 from neuralscope.data import Dataset, scaled
 from neuralscope.engine import Network
 from neuralscope.runs import (
-    FINISHED,
-    LATEST,
     Run,
     RunConfig,
     SnapshotInfo,
     list_snapshots,
     load_predictions,
     load_snapshot,
+    when,
 )
 from neuralscope.ui import resources, words
 
@@ -152,18 +151,6 @@ def at(run: Run, info: SnapshotInfo, snapshots: Sequence[SnapshotInfo] | None = 
     newest = max(snapshots, key=lambda each: each.step, default=info)
     is_live = run.is_active and info.step >= newest.step
     return Moment(run, info, tuple(snapshots), resources.dataset(run.config.dataset), is_live)
-
-
-def when(run: Run, info: SnapshotInfo) -> str:
-    """Say when in a run's training a snapshot was taken."""
-    if info.step == 0:
-        return "before training"
-    if info.name == LATEST and run.status == FINISHED:
-        # The last epoch has a name of its own, unless the weights of the best one replaced it.
-        return f"epoch {run.best_epoch:,}, restored"
-    if run.steps_per_epoch and info.step > info.epoch * run.steps_per_epoch:
-        return f"in epoch {info.epoch + 1:,}"
-    return f"epoch {info.epoch:,}"
 
 
 # Computed once -----------------------------------------------------------------------------------

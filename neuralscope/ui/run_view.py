@@ -30,6 +30,7 @@ from neuralscope.runs import (
     Steps,
     Store,
     list_snapshots,
+    when,
 )
 from neuralscope.ui import (
     chart,
@@ -41,7 +42,6 @@ from neuralscope.ui import (
     words,
 )
 from neuralscope.ui.config_form import RATE_STEPS
-from neuralscope.ui.moment import when
 from neuralscope.ui.scrubber import REDRAW_EVERY
 
 FIRST_LOOK_EVERY = 0.1

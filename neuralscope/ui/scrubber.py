@@ -20,10 +20,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from neuralscope.errors import DataError, StoreError, WeightsError
-from neuralscope.runs import LATEST, QUEUED, Run, SnapshotInfo, list_snapshots
+from neuralscope.runs import LATEST, QUEUED, Run, SnapshotInfo, list_snapshots, when
 from neuralscope.runs.listing import is_any, newest
 from neuralscope.ui import address, frame, resources, run_picker, words
-from neuralscope.ui.moment import Moment, at, when
+from neuralscope.ui.moment import Moment, at
 
 REDRAW_EVERY = 0.5
 """Seconds between two looks at a live run."""
