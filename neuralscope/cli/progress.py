@@ -55,7 +55,7 @@ class Progress:
         self._last: EpochEnd | None = None
         self._told_epoch = 0
         self._told_at = -math.inf
-        self._n_events = 0
+        self._told_until = time.time()  # a run that is resumed has events of before
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
 
@@ -122,10 +122,10 @@ class Progress:
 
         with contextlib.suppress(StoreError):
             events = self._store.events(self._run_id)
-            for event in events[self._n_events :]:
+            for event in (event for event in events if event.at > self._told_until):
                 if event.kind in ("paused", "resumed", "stopped", "learning_rate"):
                     self._line.say(f"epoch {event.epoch + 1}: {event.text} (from the dashboard)")
-            self._n_events = len(events)
+            self._told_until = max([self._told_until, *(event.at for event in events)])
             if self._store.run(self._run_id).status == PAUSED:
                 self._state = "paused"
             elif self._state == "paused":
@@ -161,7 +161,9 @@ class Progress:
         pace = self._pace()
         if pace:
             facts.append(f"{pace:.0f}/s" if pace < 1000 else f"{pace / 1000:,.0f}k/s")
-            if self._n_learned < self._n_in_all:
+            # What a resumed run had learned before is known only roughly.
+            is_over = measured is not None and measured.epoch == self._epochs
+            if self._n_learned < self._n_in_all and not is_over:
                 facts.append(f"{duration((self._n_in_all - self._n_learned) / pace)} left")
         return facts
 

@@ -197,7 +197,7 @@ def fork(
     arrays, step = _changed_state(state, position, parent.config, config)
     child = store.create(
         config,
-        name or f"{parent.name[: LONGEST_NAME - 40]}, forked at {_words(snapshot)}",
+        name or f"{parent.name[: LONGEST_NAME - 40]}, forked at {_words(parent, snapshot)}",
         parent=Parent(run_id, epoch, position["step"]),
     )
     info = replace(snapshot, epoch=epoch, step=step)
@@ -222,7 +222,9 @@ def _state_to_fork(store: Store, parent: Run, snapshot: SnapshotInfo) -> State:
         state = load_state(store, parent.run_id, snapshot.name)
     except WeightsError as error:
         left = [
-            _words(info) for info, _ in states(store, parent.run_id) if info.name != snapshot.name
+            _words(parent, info)
+            for info, _ in states(store, parent.run_id)
+            if info.name != snapshot.name
         ]
         offer = (
             f"it can still be forked at {_listed(left[::-1])}"
@@ -230,8 +232,8 @@ def _state_to_fork(store: Store, parent: Run, snapshot: SnapshotInfo) -> State:
             else "no other is left; the run can be trained again from its configuration"
         )
         raise WeightsError(
-            f"The snapshot of {_words(snapshot)} of run {parent.run_id} is gone or damaged; "
-            f"{offer}."
+            f"The snapshot of {_words(parent, snapshot)} of run {parent.run_id} is gone or "
+            f"damaged; {offer}."
         ) from error
     if "position" not in state:
         raise WeightsError(_nothing_to_go_on_from(parent))
@@ -263,8 +265,10 @@ def _changed_state(
     return arrays, position["step"]
 
 
-def _words(info: SnapshotInfo) -> str:
-    return f"epoch {info.epoch}" if info.name != LATEST else f"the middle of epoch {info.epoch + 1}"
+def _words(run: Run, info: SnapshotInfo) -> str:
+    # Where the best epoch was restored, `latest` is the end of the last one.
+    is_epoch_end = info.name != LATEST or info.step == info.epoch * run.steps_per_epoch
+    return f"epoch {info.epoch}" if is_epoch_end else f"the middle of epoch {info.epoch + 1}"
 
 
 def _listed(words: list[str]) -> str:

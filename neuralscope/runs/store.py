@@ -23,7 +23,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,7 +58,6 @@ LONGEST_NAME, LONGEST_TAG, LONGEST_NOTES = 200, 40, 20_000
 MOST_TAGS = 50
 
 _NEW_COMMANDS = "SELECT id, kind, value FROM commands WHERE run_id = ? AND handled IS NULL"
-_UNSEEN = ("queued", "heartbeat", "trainer", "trashed")  # columns that are no one else's business
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,8}")
 
 
@@ -940,7 +939,8 @@ def _run_from(row: sqlite3.Row) -> Run:
         "starred": bool(values["starred"]),
         "archived": bool(values["archived"]),
     }
-    return Run(**{name: value for name, value in values.items() if name not in _UNSEEN})
+    # By name: a later version may have added columns while this process was at work.
+    return Run(**{field.name: values[field.name] for field in fields(Run)})
 
 
 def _is_alive(row: sqlite3.Row) -> bool:

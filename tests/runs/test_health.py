@@ -181,21 +181,41 @@ CREATE TABLE snapshots (
 ) WITHOUT ROWID;
 """
 
+# What version 2 added, literally.
+VERSION_2 = """
+CREATE TABLE layer_health (             -- of each epoch; those of version 1 have none
+    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    layer INTEGER NOT NULL,             -- from 0, the output layer last
+    gradient_norm REAL NOT NULL,
+    weight_norm REAL NOT NULL,
+    update_ratio REAL NOT NULL,
+    dead REAL NOT NULL,
+    saturated REAL NOT NULL,
+    PRIMARY KEY (run_id, epoch, layer)
+) WITHOUT ROWID;
+"""
+
 OLD_RUN = "20261120-080000-3fa9"
 
 
+@pytest.fixture(params=[1, 2])
+def old_version(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
 @pytest.fixture
-def old_store(run_store: Path) -> Path:
-    """Return a store as version 1 of the schema left it, with a run of two epochs."""
+def old_store(run_store: Path, old_version: int) -> Path:
+    """Return a store as an old version of the schema left it, with a run of two epochs."""
     run_store.mkdir()
     config = json.dumps(
         {"dataset": "digits", "hidden": [8], "activation": "relu", "learning_rate": 0.3}
     )
     with closing(sqlite3.connect(run_store / FILE_NAME)) as connection, connection:
-        connection.executescript(VERSION_1)
+        connection.executescript(VERSION_1 if old_version == 1 else VERSION_1 + VERSION_2)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA application_id = 0x4E536370")
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {old_version}")
         connection.execute(
             "INSERT INTO runs (run_id, name, config, status, created, queued, heartbeat, epoch) "
             "VALUES (?, 'an old one', ?, 'finished', 1.0, 1.0, 1.0, 2)",
@@ -230,7 +250,7 @@ def test_an_old_store_opens_with_all_that_is_in_it(old_store: Path) -> None:
         assert (run.name, run.epoch, run.config.learning_rate) == ("an old one", 2, 0.3)
         assert store.epochs(OLD_RUN).train_loss.tolist() == [0.9] * 3
         assert store.health(OLD_RUN) == []
-    assert version(old_store) == SCHEMA_VERSION > 1
+    assert version(old_store) == SCHEMA_VERSION > 2
 
 
 def test_an_old_store_takes_what_is_new(old_store: Path, config: RunConfig) -> None:
@@ -247,6 +267,20 @@ def test_an_old_store_becomes_what_a_new_one_is(old_store: Path, tmp_path: Path)
     Store(old_store).close()
     Store(tmp_path / "new").close()
     assert tables(old_store) == tables(tmp_path / "new")
+
+
+def test_runs_of_an_old_store_come_from_nowhere_and_can_be_put_in_order(old_store: Path) -> None:
+    with Store(old_store) as store:
+        run = store.run(OLD_RUN)
+        assert (run.tags, run.notes, run.starred, run.archived) == ((), "", False, False)
+        assert (run.parent_id, run.parent_epoch, run.parent_step) == (None, None, None)
+        assert (run.race, run.origin, run.rewinds, run.is_fork) == ("", "", 0, False)
+        store.set_tags(OLD_RUN, ["of before"])
+        store.set_starred(OLD_RUN, True)
+        store.trash([OLD_RUN])
+        assert store.runs() == []
+        store.restore([OLD_RUN])
+        assert [(run.tags, run.starred) for run in store.runs()] == [(("of before",), True)]
 
 
 def test_many_may_open_an_old_store_at_once(old_store: Path) -> None:
@@ -270,24 +304,70 @@ def test_many_may_open_an_old_store_at_once(old_store: Path) -> None:
     assert version(old_store) == SCHEMA_VERSION
 
 
-def test_a_trainer_of_before_may_finish_its_work(old_store: Path) -> None:
+# What the trainers of versions 1 and 2 write, literally.
+OLD_STATEMENTS = (
+    "UPDATE runs SET trainer = 'old', status = 'queued', heartbeat = 2.0, message = '' "
+    "WHERE run_id = :run",
+    "UPDATE runs SET status = 'running', started = coalesce(started, 2.0) WHERE run_id = :run",
+    "UPDATE runs SET data_digest = 'd', versions = '{}', machine = '{}', steps_per_epoch = 10 "
+    "WHERE run_id = :run",
+    "UPDATE runs SET epoch = 3, step = 30, seconds = 3.0, samples_per_second = 9.0, "
+    "learning_rate = 0.1 WHERE run_id = :run",
+    "INSERT OR REPLACE INTO step_blocks VALUES (:run, 1, 0.0, 1.0, X'0000803F')",
+    "INSERT OR REPLACE INTO epochs VALUES (:run, 3, 30, 3.0, 0.9, 0.5, 1.1, 0.4, 0.3)",
+    "UPDATE runs SET best_epoch = 3, best_validation_accuracy = 0.4 WHERE run_id = :run "
+    "AND coalesce(best_validation_accuracy, -1) < 0.4",
+    "INSERT INTO events (run_id, at, kind, text, epoch, step, seconds) "
+    "VALUES (:run, 2.0, 'started', 'started', 0, 0, 0.0)",
+    "INSERT OR REPLACE INTO snapshots VALUES (:run, 'epoch-00003', 3, 30, 3.0, 2.0)",
+    "UPDATE runs SET status = 'finished', message = '', ended = 9.0, samples_per_second = 9.0, "
+    "test_loss = 0.5, test_accuracy = 0.6 WHERE run_id = :run",
+)
+OLD_HEALTH = "INSERT OR REPLACE INTO layer_health VALUES (:run, 3, 0, 1.0, 1.0, 0.1, 0.0, 0.0)"
+OLD_RUN_OF_A_TERMINAL = (
+    "INSERT OR IGNORE INTO runs (run_id, name, config, status, created, queued, heartbeat) "
+    "VALUES ('20261120-090000-aaaa', 'newer', '{\"dataset\": \"digits\"}', 'queued', 5.0, 5.0, 5.0)"
+)
+
+
+def test_a_trainer_of_before_may_finish_its_work(old_store: Path, old_version: int) -> None:
     with closing(sqlite3.connect(old_store / FILE_NAME, isolation_level=None)) as trainer:
-        insert_as_version_1(trainer, 3)
         with Store(old_store) as store:
-            insert_as_version_1(trainer, 4)
-            assert store.epochs(OLD_RUN).epoch.tolist() == [0, 1, 2, 3, 4]
+            trainer.execute(OLD_RUN_OF_A_TERMINAL)
+            for statement in (*OLD_STATEMENTS, *(OLD_HEALTH,) * (old_version - 1)):
+                trainer.execute(statement, {"run": OLD_RUN})
+            run = store.run(OLD_RUN)
+            assert (run.status, run.epoch, run.test_accuracy) == ("finished", 3, 0.6)
+            assert (run.best_epoch, run.best_validation_accuracy) == (3, 0.4)
+            assert store.epochs(OLD_RUN).epoch.tolist() == [0, 1, 2, 3]
+            assert store.steps(OLD_RUN).loss.tolist() == [1.0]
+            assert [event.kind for event in store.events(OLD_RUN)] == ["started"]
+            assert len(store.health(OLD_RUN)) == old_version - 1
+            assert len(store.snapshot_rows(OLD_RUN)) == 1
+            assert [run.name for run in store.runs()] == ["newer", "an old one"]
+
+
+def test_columns_of_a_later_version_do_not_disturb_who_is_at_work(
+    store: Store, config: RunConfig, query: Query
+) -> None:
+    run_id = store.create(config)
+    query("ALTER TABLE runs ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'")
+    store.adopt(run_id, "me")
+    assert store.claim_slot(run_id)
+    record(store, run_id, epoch_end(1))
+    assert (store.run(run_id).best_epoch, len(store.runs())) == (1, 1)
 
 
 def test_a_change_that_fails_leaves_the_old_store_as_it_was(
-    old_store: Path, monkeypatch: pytest.MonkeyPatch
+    old_store: Path, old_version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = tables(old_store)
-    broken = (database._VERSIONS[0], database._VERSIONS[1] + ";\nCREATE TABLE runs (no TEXT);\n")
+    broken = (*database._VERSIONS[:2], database._VERSIONS[2] + ";\nCREATE TABLE runs (no TEXT);\n")
     with monkeypatch.context() as patch:
         patch.setattr(database, "_VERSIONS", broken)
         with pytest.raises(StoreError):
             Store(old_store)
-    assert version(old_store) == 1
+    assert version(old_store) == old_version
     assert tables(old_store) == before
     with Store(old_store) as store:
         assert store.run(OLD_RUN)

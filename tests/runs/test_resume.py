@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +17,17 @@ import pytest
 
 from neuralscope.data import Dataset
 from neuralscope.engine import Record
-from neuralscope.errors import ConfigError, DataError, RunNotFound, StoreError, WeightsError
-from neuralscope.runs import LATEST, Run, RunConfig, Store, lineage, list_snapshots, snapshots
+from neuralscope.errors import ConfigError, DataError, NeuralScopeError, RunNotFound, WeightsError
+from neuralscope.runs import (
+    LATEST,
+    Run,
+    RunConfig,
+    Store,
+    lineage,
+    list_snapshots,
+    snapshots,
+    trainer,
+)
 from neuralscope.runs import store as store_module
 from neuralscope.runs.snapshots import load_state
 from neuralscope.runs.trainer import Trainer
@@ -74,10 +83,6 @@ def assert_each_step_is_there_once(store: Store, run_id: str) -> None:
     np.testing.assert_array_equal(epochs.epoch, np.arange(run.epoch + 1))
     assert (np.diff(steps.seconds) >= 0).all()
     assert (np.diff(epochs.seconds) > 0).all()
-
-
-class Cut(Exception):
-    """The trainer is cut off."""
 
 
 def train(store: Store, run_id: str, digits: Dataset, **options: Any) -> Run:
@@ -147,7 +152,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_bits(
     config: RunConfig,
     n_kills: int,
 ) -> None:
-    chance, store = random.Random(), laboratory.store
+    chance, store = random.Random(20), laboratory.store
     n_killed = 0
     while n_killed < n_kills:
         run_id = store.create(config)
@@ -193,7 +198,6 @@ sys.exit(trainer.main(sys.argv[1:]))
     [
         ("(snapshots, 'write')", "before", 1),
         ("(snapshots, 'write')", "after", 1),  # there is a file but no row of it
-        ("(snapshots, 'write')", "after", 9),
         ("(snapshots, 'write')", "after", 25),
         ("(store.Store, 'add_snapshot_row')", "after", 9),
         ("(store.Store, 'record')", "before", 12),
@@ -221,3 +225,226 @@ def test_killed_between_two_writes_it_ends_in_the_same_bits(
     assert outcome(store, run_id) == uninterrupted(config)
     files = {path.name for path in store.folder(run_id).iterdir()}
     assert files == {f"{info.name}.npz" for info in list_snapshots(store, run_id)}
+
+
+# Stopped -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let trainers of this process look at their commands after every step."""
+    monkeypatch.setattr(trainer, "POLL_EVERY", 0.0)
+
+
+@pytest.mark.parametrize("config", [MOMENTUM, EVERYTHING], ids=["momentum", "everything"])
+def test_stopped_again_and_again_it_ends_in_the_same_bits(
+    store: Store,
+    digits: Dataset,
+    uninterrupted: Callable[[RunConfig], dict[str, Any]],
+    prompt: None,
+    config: RunConfig,
+) -> None:
+    run_id = store.create(config)
+    # In the first epoch, after the last step of one that is not measured yet, in a later one.
+    for step in (7, 158, 399):
+        stopped = train(store, run_id, digits, on_record=stop_at(store, run_id, step))
+        assert (stopped.status, stopped.step) == ("stopped", step)
+        assert stopped.test_accuracy is not None
+        lineage.resume(store, run_id)
+        assert store.run(run_id).status == "queued"
+    finished = train(store, run_id, digits)
+    assert_each_step_is_there_once(store, run_id)
+    assert outcome(store, run_id) == uninterrupted(config)
+    assert finished.rewinds == 4
+    told = [event.text for event in store.events(run_id) if event.kind == "continued"]
+    assert told == [f"resumed at the middle of epoch {epoch}" for epoch in (1, 2, 6)]
+
+
+def test_a_learning_rate_set_by_hand_outlasts_the_stop(
+    store: Store, digits: Dataset, prompt: None
+) -> None:
+    def set_rate_at_50(run_id: str, last_step: int | None) -> Callable[[Record], None]:
+        def look(record: Record) -> None:
+            if record.step == 50 and store.run(run_id).learning_rate != 0.05:
+                store.send(run_id, "learning_rate", 0.05)
+            if record.step == last_step:
+                store.send(run_id, "stop")
+
+        return look
+
+    config = replace(PLAIN, epochs=3)
+    through, halted = store.create(config), store.create(config)
+    train(store, through, digits, on_record=set_rate_at_50(through, None))
+    train(store, halted, digits, on_record=set_rate_at_50(halted, 100))
+    lineage.resume(store, halted)
+    train(store, halted, digits)
+    assert store.run(halted).learning_rate == 0.05
+    assert outcome(store, halted) == outcome(store, through)
+
+
+def test_what_was_asked_of_the_run_before_it_was_resumed_is_void(
+    store: Store, digits: Dataset, prompt: None
+) -> None:
+    run_id = store.create(replace(PLAIN, epochs=2))
+    store.send(run_id, "stop")
+    store.send(run_id, "learning_rate", 3.0)
+    train(store, run_id, digits)
+    lineage.resume(store, run_id)
+    finished = train(store, run_id, digits)
+    assert (finished.status, finished.learning_rate) == ("finished", 0.2)
+
+
+def test_a_run_that_never_took_a_step_begins(
+    store: Store, digits: Dataset, uninterrupted: Callable[[RunConfig], dict[str, Any]]
+) -> None:
+    run_id = store.create(MOMENTUM)
+    store.end(run_id, "interrupted", "The machine went down.")
+    lineage.resume(store, run_id)
+    train(store, run_id, digits)
+    assert outcome(store, run_id) == uninterrupted(MOMENTUM)
+
+
+def test_only_one_of_two_may_resume(store: Store, digits: Dataset) -> None:
+    run_id = store.create(replace(PLAIN, epochs=1))
+    train(store, run_id, digits)
+    lineage.resume(store, run_id, epochs=2)
+    with pytest.raises(NeuralScopeError, match=r"^Run .* is queued already\.$"):
+        lineage.resume(store, run_id, epochs=2)
+
+
+# More epochs -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        replace(PLAIN, epochs=22),  # no milestone: its last snapshot would not have been kept
+        replace(MOMENTUM, schedule="constant", epochs=4),
+        replace(EVERYTHING, schedule="constant", warmup_epochs=0, epochs=5, patience=100),
+    ],
+    ids=["plain", "momentum", "everything"],
+)
+def test_added_epochs_come_out_as_if_they_had_been_asked_for_at_once(
+    store: Store,
+    digits: Dataset,
+    uninterrupted: Callable[[RunConfig], dict[str, Any]],
+    config: RunConfig,
+) -> None:
+    longer = replace(config, epochs=config.epochs + 4)
+    run_id = store.create(config)
+    assert train(store, run_id, digits).status == "finished"
+    for epochs in (config.epochs + 1, longer.epochs):
+        lineage.resume(store, run_id, epochs=epochs)
+        train(store, run_id, digits)
+    assert store.run(run_id).config == longer
+    assert_each_step_is_there_once(store, run_id)
+    assert outcome(store, run_id) == uninterrupted(longer)
+
+
+def test_more_epochs_than_any_run_may_have_are_refused(store: Store, digits: Dataset) -> None:
+    run_id = store.create(replace(PLAIN, epochs=1))
+    before = train(store, run_id, digits)
+    with pytest.raises(ConfigError):
+        lineage.resume(store, run_id, epochs=10**9)
+    assert store.run(run_id) == before
+
+
+# What stands in the way --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(store: Store, digits: Dataset, prompt: None) -> str:
+    """Return a run that was stopped in the middle of its fourth epoch."""
+    run_id = store.create(MOMENTUM)
+    train(store, run_id, digits, on_record=stop_at(store, run_id, 300))
+    return run_id
+
+
+def damage(store: Store, run_id: str, *names: str) -> None:
+    for name in names or [info.name for info in list_snapshots(store, run_id)]:
+        path = store.folder(run_id) / f"{name}.npz"
+        path.write_bytes(path.read_bytes()[:1000])
+
+
+def test_a_damaged_snapshot_costs_no_more_than_the_time_since_the_one_before(
+    store: Store,
+    digits: Dataset,
+    uninterrupted: Callable[[RunConfig], dict[str, Any]],
+    stopped: str,
+) -> None:
+    damage(store, stopped, LATEST, "epoch-00003")
+    lineage.resume(store, stopped)
+    train(store, stopped, digits)
+    assert [event.text for event in store.events(stopped)][-2:] == [
+        "resumed at epoch 2",
+        "finished",
+    ]
+    assert_each_step_is_there_once(store, stopped)
+    assert outcome(store, stopped) == uninterrupted(MOMENTUM)
+
+
+def test_without_a_usable_snapshot_it_is_told_in_a_sentence(store: Store, stopped: str) -> None:
+    before = store.run(stopped)
+    damage(store, stopped)
+    with pytest.raises(WeightsError, match=ONE_SENTENCE) as told:
+        lineage.resume(store, stopped)
+    assert str(told.value).startswith(
+        f"None of the snapshots of run {stopped} can be read any more"
+    )
+    shutil.rmtree(store.folder(stopped))
+    with pytest.raises(WeightsError, match=ONE_SENTENCE):
+        lineage.resume(store, stopped)
+    assert store.run(stopped) == before
+
+
+def test_snapshots_damaged_once_it_is_queued_fail_it_and_leave_its_curves(
+    store: Store, digits: Dataset, stopped: str
+) -> None:
+    lineage.resume(store, stopped)
+    damage(store, stopped)
+    before = store.steps(stopped).loss.tobytes()
+    run = train(store, stopped, digits)
+    assert run.status == "failed"
+    assert run.message.startswith(
+        "None of the snapshots that this run could go on from can be used"
+    )
+    assert store.steps(stopped).loss.tobytes() == before
+
+
+def test_a_run_that_came_without_what_it_takes_to_go_on(store: Store, stopped: str) -> None:
+    imported = store.create(MOMENTUM, origin="Imported from a file.")
+    info = list_snapshots(store, stopped)[-1]
+    bare = {"parameters": load_state(store, stopped, info.name)["parameters"]}
+    snapshots.write_state(store, imported, info, bare)
+    store.end(imported, "stopped")
+    with pytest.raises(WeightsError, match=ONE_SENTENCE) as told:
+        lineage.resume(store, imported)
+    assert "came without what it takes to go on" in str(told.value)
+
+
+def test_other_data_than_before_is_told_in_a_sentence(
+    store: Store, digits: Dataset, stopped: str
+) -> None:
+    lineage.resume(store, stopped)
+    store.set_data_digest(stopped, "of other data")
+    run = train(store, stopped, digits)  # it was exchanged while the run was waiting
+    assert run.status == "failed"
+    assert run.message.startswith("The data set digits has changed since this run was trained")
+    with pytest.raises(DataError, match=ONE_SENTENCE) as told:
+        lineage.resume(store, stopped)
+    assert f"The data set digits has changed since run {stopped}" in str(told.value)
+
+
+def test_data_that_is_gone_is_told_in_a_sentence(store: Store) -> None:
+    run_id = store.create(replace(PLAIN, dataset="own-letters-0123abcd"))
+    store.end(run_id, "interrupted")
+    with pytest.raises(DataError, match=ONE_SENTENCE):
+        lineage.resume(store, run_id)
+    assert store.run(run_id).status == "interrupted"
+
+
+def test_a_run_that_is_not_there(store: Store, stopped: str) -> None:
+    store.trash([stopped])
+    for run_id in (stopped, "20260101-000000-abcd"):
+        with pytest.raises(RunNotFound, match=ONE_SENTENCE):
+            lineage.resume(store, run_id)
