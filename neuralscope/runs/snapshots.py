@@ -235,6 +235,7 @@ class SnapshotKeeper:
         self._label_type = np.min_scalar_type(n_classes - 1)
         self._best: tuple[float, int] | None = None  # accuracy, epoch
         self._written_steps: dict[str, int] = {}
+        self._superseded: list[str] = []
         self.cost = 0.0
         """Seconds that writing the last one took."""
         self._before_write = before_write
@@ -255,10 +256,18 @@ class SnapshotKeeper:
         self._store.add_snapshot_row(
             self._run_id, info.name, epoch=info.epoch, step=info.step, seconds=info.seconds
         )
-        listed = {f"{each.name}.npz" for each in list_snapshots(self._store, self._run_id)}
+        kept = list_snapshots(self._store, self._run_id)
+        listed = {f"{each.name}.npz" for each in kept}
         for path in self._store.folder(self._run_id).glob("*.npz"):
             if path.name not in listed:
                 path.unlink(missing_ok=True)
+        # Where it had ended before; but the first is where it begins, which a fork does anywhere.
+        self._superseded = [
+            each.name for each in kept[1:] if each.name != LATEST and not self._stays(each.epoch)
+        ]
+
+    def _stays(self, epoch: int) -> bool:
+        return is_milestone(epoch) or (self._best is not None and epoch == self._best[1])
 
     def keep_epoch(self, training: Training, accuracy: float, seconds: float) -> None:
         """Keep a measured epoch if it is a milestone or the best so far."""
@@ -306,6 +315,10 @@ class SnapshotKeeper:
             self._run_id, name, epoch=training.epoch, step=training.step, seconds=seconds
         )
         self._written_steps[name] = training.step
+        while self._superseded:
+            former = self._superseded.pop()
+            if former != name:
+                self._remove(former)
         self.cost = time.perf_counter() - began
 
     def _remove(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import signal
@@ -72,7 +73,7 @@ def outcome(store: Store, run_id: str) -> dict[str, Any]:
         "epochs": [column.tobytes() for column in epochs._replace(seconds=epochs.epoch)],
         "steps": (steps.step.tobytes(), steps.loss.tobytes()),
         "health": store.health(run_id),
-        "last": (last.name, last.epoch, last.step),
+        "kept": [(info.name, info.epoch, info.step) for info in list_snapshots(store, run_id)],
         "state": {name: value.tobytes() for name, value in state.items()},
     }
 
@@ -292,6 +293,15 @@ def test_what_was_asked_of_the_run_before_it_was_resumed_is_void(
     lineage.resume(store, run_id)
     finished = train(store, run_id, digits)
     assert (finished.status, finished.learning_rate) == ("finished", 0.2)
+
+
+def test_it_goes_on_with_as_many_threads_as_it_began_with(store: Store, stopped: str) -> None:
+    machine = {**store.run(stopped).machine, "blas_threads": 3}  # more would add in another order
+    with store.database.writing() as db:
+        text = json.dumps(machine)
+        db.execute("UPDATE runs SET machine = ? WHERE run_id = ?", (text, stopped))
+    lineage.resume(store, stopped, epochs=5)
+    assert Trainer(store, stopped).run().machine["blas_threads"] == 3
 
 
 def test_a_run_that_never_took_a_step_begins(
