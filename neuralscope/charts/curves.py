@@ -38,7 +38,9 @@ BATCHES: Final = "Minibatches"
 SERIES: Final = ("Training", "Validation")
 
 MOST_DOTS: Final = 60  # epochs up to which each gets a dot; beyond, dots only thicken the line
-MOST_HOVER: Final = 400  # places that answer the pointer; each is a mark the browser has to keep
+MOST_BUCKETS: Final = 250  # beyond twice as many epochs, each bucket shows its two extremes
+MOST_HOVER: Final = 400  # places that answer the pointer; each is two marks the browser keeps
+MOST_HOVER_MOVING: Final = 100  # they are most of what a redraw costs it
 
 _TIME_UNITS: Final[dict[str, tuple[float, str]]] = {
     "s": (1.0, "Training time (s)"),
@@ -125,6 +127,35 @@ def thin(x: ArrayLike, y: ArrayLike, most: int) -> Binned:
     )
 
 
+def extremes(y: ArrayLike, most: int) -> NDArray[np.intp]:
+    """Return which points of a curve are enough to draw it: no spike is lost, nor its height.
+
+    Those of a short curve are all; of a longer one, each bucket's lowest and highest, the first and
+    the last. Buckets are as wide as a power of two, so that those of a curve that grows stay.
+
+    Args:
+        y: Values, shape (n,); where one is not finite, so that the line breaks, it stays.
+        most: Largest number of buckets. No curve of up to twice as many points is changed.
+    """
+    y = np.asarray(y, dtype=np.float64)
+    n = len(y)
+    if n <= 2 * most:
+        return np.arange(n)
+    width = 1
+    while -(-n // width) > most:
+        width *= 2
+    finite = np.isfinite(y)
+    rows = -(-n // width)
+    padding = np.full(rows * width - n, np.nan)
+    buckets = np.concatenate([np.where(finite, y, np.nan), padding]).reshape(rows, width)
+    starts = np.arange(rows) * width
+    lowest = starts + np.where(np.isnan(buckets), np.inf, buckets).argmin(axis=1)
+    highest = starts + np.where(np.isnan(buckets), -np.inf, buckets).argmax(axis=1)
+    # Of a gap its first point is enough.
+    gaps = np.flatnonzero(~finite & np.append(True, finite[:-1]))
+    return np.unique(np.concatenate([[0], lowest, highest, gaps, [n - 1]]))
+
+
 def smooth(y: ArrayLike, weight: float) -> Floats:
     """Bias-corrected exponential moving average; what is not finite stays out and stays NaN.
 
@@ -165,6 +196,7 @@ def learning_curves(
     log: bool = False,
     smoothing: float = 0.0,
     x_domain: tuple[float, float] | None = None,
+    moving: bool = False,
     height: int = 320,
 ) -> Figure:
     """Draw training and validation curves, the minibatches behind them, and what happened when.
@@ -186,6 +218,7 @@ def learning_curves(
         log: Draw on a logarithmic axis.
         smoothing: Weight of `smooth`, 0..0.99.
         x_domain: First and last x shown (seconds for time); by itself it ends at the last point.
+        moving: The run goes on and is soon drawn again: fewer places answer the pointer.
         height: Height in pixels.
     """
     epoch, seconds, step, train, validation = (
@@ -225,17 +258,21 @@ def learning_curves(
     best = _best(validation, quantity)
     right_end = x_domain[1] if x_domain else max(_last(x), _last(bin_x))
     tables = {
-        "lines": pd.DataFrame(
-            {
-                "x": np.concatenate([x, x]),
-                "series": np.repeat(np.asarray(SERIES, dtype=object), len(x)),
-                "value": np.concatenate(
-                    [smooth(raw_train, smoothing), smooth(raw_validation, smoothing)]
-                ),
-                "raw": np.concatenate([raw_train, raw_validation]),
-            }
+        "lines": pd.concat(
+            pd.DataFrame(
+                {
+                    "x": x[few],
+                    "series": np.full(len(few), series, dtype=object),
+                    "value": smooth(raw, smoothing)[few],
+                    "raw": raw[few],
+                }
+            )
+            for series, raw in zip(SERIES, (raw_train, raw_validation), strict=True)
+            for few in [extremes(raw, MOST_BUCKETS)]
         ),
-        "hover": _hover(points, x, bin_x, mean, best, quantity),
+        "hover": _hover(
+            points, x, bin_x, mean, best, quantity, MOST_HOVER_MOVING if moving else MOST_HOVER
+        ),
         "best": _best_table(
             x, raw_validation, validation, epoch, best, quantity, shown.flipped, right_end
         ),
@@ -257,14 +294,16 @@ def learning_curves(
         fork = max(int(np.searchsorted(former_x, x[0])) - 1, 0) if len(x) else 0
         compared = [raw_train, raw_validation, *(curve[fork:] for curve in curves)]
         beside = _view(np.concatenate(compared), quantity)
-        tables["parent"] = pd.DataFrame(
-            {
-                "x": np.concatenate([former_x, former_x]),
-                "series": np.repeat(np.asarray(SERIES, dtype=object), len(former_x)),
-                "value": np.concatenate(
-                    [curve if log else _within(curve, *beside) for curve in curves]
-                ),
-            }
+        tables["parent"] = pd.concat(
+            pd.DataFrame(
+                {
+                    "x": former_x[few],
+                    "series": np.full(len(few), series, dtype=object),
+                    "value": (curve if log else _within(curve, *beside))[few],
+                }
+            )
+            for series, curve in zip(SERIES, curves, strict=True)
+            for few in [extremes(curve, MOST_BUCKETS)]
         )
     if marks:
         tables["marks"] = _marks_table(marks_x, [label for _, label in marks], right_end)
@@ -456,6 +495,7 @@ def _hover(
     mean: Floats,
     best: int | None,
     quantity: Quantity,
+    most: int,
 ) -> pd.DataFrame:
     """The places that answer the pointer, with every value as the text that is shown there."""
 
@@ -466,7 +506,7 @@ def _hover(
         return [f"{v:.4g}" if np.isfinite(v) else "-" for v in rounded]
 
     if len(x) == 0:
-        few = _few(len(bin_x))
+        few = _few(len(bin_x), most)
         return pd.DataFrame(
             {
                 "x": bin_x[few],
@@ -478,7 +518,7 @@ def _hover(
                 "time": ["-"] * len(few),
             }
         )
-    few = _few(len(x), best)
+    few = _few(len(x), most, best)
     epochs = np.asarray(points.epoch, dtype=np.float64)[few]
     if len(bin_x):
         batch = np.interp(x[few], bin_x, mean, left=np.nan, right=np.nan)
@@ -497,9 +537,9 @@ def _hover(
     )
 
 
-def _few(n: int, best: int | None = None) -> NDArray[np.intp]:
-    """Indices of at most about MOST_HOVER of n places, with the first, the last and the best."""
-    stride = -(-n // MOST_HOVER)
+def _few(n: int, most: int, best: int | None = None) -> NDArray[np.intp]:
+    """Indices of at most about `most` of n places, with the first, the last and the best."""
+    stride = -(-n // most)
     if stride <= 1:
         return np.arange(n)
     return np.unique(np.append(np.arange(0, n, stride), [n - 1, best or 0]))

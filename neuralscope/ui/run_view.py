@@ -368,6 +368,7 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
             x_axis=x_axis,  # type: ignore[arg-type]
             log=log,
             smoothing=smoothing,
+            moving=run.is_active,
         )
         with place:
             what = f"{quantity.capitalize()} of the run"

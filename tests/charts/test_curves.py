@@ -13,6 +13,7 @@ from neuralscope.charts import (
     smooth,
     thin,
 )
+from neuralscope.charts.curves import extremes
 
 NONE = np.empty(0)
 
@@ -316,6 +317,52 @@ def test_many_epochs_keep_few_places_to_hover_over_but_always_the_best_and_the_l
     hover = learning_curves(points([1.0] * 5000, validation.tolist())).tables["hover"]
     assert len(hover) < 450
     assert {1, 1235, 5000} <= set(hover["x"])
+
+
+def test_a_run_that_moves_has_fewer_places_to_hover_over_but_each_of_its_first_hundred_epochs() -> (
+    None
+):
+    validation = np.full(5000, 0.5)
+    validation[1234] = 0.1
+    long = points([1.0] * 5000, validation.tolist())
+    hover = learning_curves(long, moving=True).tables["hover"]
+    assert len(hover) < 110
+    assert {1, 1235, 5000} <= set(hover["x"])
+    short = points([1.0] * 100, [1.0] * 100)
+    assert len(learning_curves(short, moving=True).tables["hover"]) == 100
+
+
+def test_many_epochs_are_drawn_with_few_points_and_every_spike() -> None:
+    train = np.linspace(2.0, 1.0, 30_000)
+    train[[4_321, 23_456]] = 9.0, 0.01
+    train[100:200] = np.nan
+    long = points(train.tolist(), [1.5] * 30_000)
+    figure = learning_curves(long, parent=long)
+    for name in ("lines", "parent"):
+        lines = figure.tables[name]
+        assert len(lines) < 2_200
+    drawn = dict(zip(*(values(figure, "Training", each) for each in ("x", "value")), strict=True))
+    assert (drawn[1], drawn[4_322], drawn[23_457], drawn[30_000]) == (2.0, 9.0, 0.01, 1.0)
+    assert any(np.isnan(drawn[x]) for x in drawn if 100 < x <= 200), "the gap is still one"
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 19, 20, 21, 40, 1000, 4097])
+def test_the_extremes_of_a_curve_are_those_of_all_its_points(n: int) -> None:
+    y = np.random.default_rng(n).normal(size=n)
+    few = extremes(y, 10)
+    assert len(few) <= max(20, 2 * 10 + 2)
+    assert (np.diff(few) > 0).all()
+    if n <= 20:
+        np.testing.assert_array_equal(few, np.arange(n))
+    else:
+        assert (few[0], few[-1]) == (0, n - 1)
+        assert (y[few].min(), y[few].max()) == (y.min(), y.max())
+
+
+def test_the_points_of_a_curve_that_grows_stay() -> None:
+    y = np.random.default_rng(0).normal(size=320)
+    shorter, longer = (set(extremes(y[:n], 10).tolist()) for n in (256, 320))
+    assert shorter - {255} <= longer
 
 
 @pytest.mark.parametrize("quantity", ["loss", "accuracy"])

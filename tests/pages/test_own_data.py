@@ -172,11 +172,11 @@ def test_an_upload_is_checked_kept_and_chosen(
 def test_an_upload_that_cannot_be_used_is_told_beside_it(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = own_datasets()
+    before = list(own_datasets())
     page = uploaded(open_page(), monkeypatch, {"odd.npz": b"PK nonsense"})
     errors = [str(each.value) for each in page.app.sidebar.error]
     assert errors == [r"odd.npz cannot be used\: it is damaged or cut short."]
-    assert own_datasets() == before
+    assert list(own_datasets()) == before
     assert page.value("Data set") == "digits"
 
 
