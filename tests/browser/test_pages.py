@@ -319,48 +319,29 @@ def test_a_live_run_is_followed_until_somebody_picks_an_epoch(
 # Links --------------------------------------------------------------------------------------------
 
 
-def draw_a_stroke(tab: Tab, expect: Any, trained: Trained) -> None:
-    box = tab.page.get_by_role("img", name="Sheet to draw a digit on").bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 5
-    tab.page.mouse.move(x, y)
-    tab.page.mouse.down()
-    tab.page.mouse.move(x, y + box["height"] / 2, steps=8)
-    tab.page.mouse.up()
-    expect(tab.metric("Answer")).to_be_visible()
-
-
-def go_back_to_all_mistakes(tab: Tab, expect: Any, trained: Trained) -> None:
-    expect(tab.sentence(f"Validation digit number {trained.wrong(5)[0]} is")).to_be_visible()
+def test_the_first_request_of_a_server_can_be_a_link_to_a_moment(
+    fresh_server: Server, open_tab: OpenTab, expect: Any
+) -> None:
+    trained = train(fresh_server)
+    digit = trained.wrong(5)[0]
+    link = fresh_server.page("mistakes", run=trained.run_id, epoch="5", digit=str(digit))
+    tab = open_tab(link)
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text(["Mistakes"])
+    expect(tab.page).to_have_title("Mistakes · NeuralScope")
+    menu = tab.page.get_by_test_id("stSidebarNav").get_by_role("link")
+    expect(menu).to_have_text(["Train", "Confusion", "Mistakes", "Activations", "Draw", "Runs"])
+    expect(tab.moment()).to_contain_text("epoch 5 of 12")
+    expect(tab.sentence(f"Validation digit number {digit} is")).to_be_visible()
     # The page is complete, and has been drawn again since what takes long was there.
     expect(tab.sentence("training digits nearest to it by what")).to_be_visible()
     expect(tab.page.get_by_test_id("stApp")).to_have_attribute(
         "data-test-script-state", "notRunning"
     )
+    # A control must be the same one when the page is drawn again, no longer as the first.
     tab.page.get_by_role("button", name="All mistakes").click()
     expect(tab.sentence(trained.wrong_now(5))).to_be_visible()
     tab.wait_for_query(digit=None)
-
-
-FIRST_INTERACTIONS = {"Mistakes": go_back_to_all_mistakes, "Draw": draw_a_stroke}
-
-
-@pytest.mark.parametrize("title", FIRST_INTERACTIONS)
-def test_the_first_request_of_a_server_can_be_a_link_to_a_moment(
-    fresh_server: Server, open_tab: OpenTab, expect: Any, title: str
-) -> None:
-    trained = train(fresh_server)
-    query = {"run": trained.run_id, "epoch": "5"}
-    if title == "Mistakes":
-        query["digit"] = str(trained.wrong(5)[0])
-    tab = open_tab(fresh_server.page(title.lower(), **query))
-    expect(tab.page.get_by_role("heading", level=1)).to_have_text([title])
-    expect(tab.page).to_have_title(f"{title} · NeuralScope")
-    menu = tab.page.get_by_test_id("stSidebarNav").get_by_role("link")
-    expect(menu).to_have_text(["Train", "Confusion", "Mistakes", "Activations", "Draw", "Runs"])
-    expect(tab.moment()).to_contain_text("epoch 5 of 12")
-    # A control must be the same one when the page is drawn again, no longer as the first.
-    FIRST_INTERACTIONS[title](tab, expect, trained)
-    expect(tab.page.get_by_role("heading", level=1)).to_have_text([title])
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text(["Mistakes"])
     expect(tab.moment()).to_contain_text("epoch 5 of 12")
     tab.slider("Epoch").press("ArrowRight")
     expect(tab.moment()).to_contain_text("epoch 6 of 12")

@@ -25,7 +25,17 @@ from streamlit.testing.v1 import AppTest
 from neuralscope.data import Dataset, load_dataset
 from neuralscope.engine import EpochEnd, StepEnd
 from neuralscope.errors import StoreError
-from neuralscope.runs import DIVERGED, FINISHED, PAUSED, RUNNING, STOPPED, Run, RunConfig, Store
+from neuralscope.runs import (
+    DIVERGED,
+    FINISHED,
+    PAUSED,
+    RUNNING,
+    STOPPED,
+    Run,
+    RunConfig,
+    Store,
+    estimate,
+)
 from neuralscope.runs import store as store_module
 from neuralscope.runs.experiment import prepare
 from neuralscope.runs.snapshots import SnapshotKeeper
@@ -267,6 +277,12 @@ class Runs:
 def config(**settings: Any) -> RunConfig:
     """Return something small and quick, unless told otherwise."""
     return RunConfig(**{"dataset": "digits", "hidden": (8,), "epochs": 50, **settings})
+
+
+@pytest.fixture(autouse=True)
+def quick_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure how long an epoch takes for a moment only: each opening of the Train page does."""
+    monkeypatch.setattr(estimate, "MOST_SECONDS", 0.01)
 
 
 @pytest.fixture
