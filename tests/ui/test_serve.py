@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import streamlit as st
 
 from neuralscope.ui import serve
 
@@ -38,3 +40,10 @@ def test_it_hands_its_arguments_to_streamlit(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "argv", ["serve", "run", "dashboard.py", "--server.port", "8600"])
     serve.main()
     assert given == [["run", "dashboard.py", "--server.port", "8600"]]
+
+
+def test_no_message_is_sent_by_reference() -> None:
+    # A browser that is behind may have thrown away what is referred to: it then shows nothing new.
+    config = tomllib.loads((CHECKOUT / ".streamlit" / "config.toml").read_text("utf-8"))
+    largest = 1e6 * st.get_option("server.maxMessageSize")
+    assert config["global"]["minCachedMessageSize"] > largest > 1e8
