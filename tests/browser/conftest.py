@@ -279,6 +279,11 @@ class Tab:
             arg=wanted,
         )
 
+    def wait_until_address_names(self, parameter: str) -> None:
+        self.page.wait_for_function(
+            "name => new URLSearchParams(location.search).has(name)", arg=parameter
+        )
+
     def start(self) -> str:
         """Press Start and return the id of the run that is then shown live."""
         self.button("Start training").click()
@@ -288,7 +293,7 @@ class Tab:
         """Return the id of the run that is shown live, once its curves are drawn."""
         self.button("Pause").wait_for()
         self.chart("Loss of the run, live").wait_for()
-        self.page.wait_for_url("**run=*")
+        self.wait_until_address_names("run")
         return self.query()["run"]
 
     def exceptions(self) -> list[str]:

@@ -351,7 +351,10 @@ def test_the_first_request_of_a_server_can_be_a_link_to_a_moment(
 # Screens ------------------------------------------------------------------------------------------
 
 SCREENS = {
-    "confusion": {"": "It answers", "path[role=graphics-symbol]": "0 recognised"},
+    "confusion": {
+        "": "It answers",
+        "path[aria-label^='Predicted digit: 0; True digit: 0;']": "0 recognised",
+    },
     "mistakes": {"": "Each is labelled", "image": "training digits nearest"},
     "activations": {
         "": "Click one to follow it",

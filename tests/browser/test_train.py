@@ -58,7 +58,7 @@ def test_a_control_changes_the_address_and_a_reload_keeps_it(
     tab = open_tab(server.link(learning_rate="0.05"))
     tab.slider("Hidden layers").press("ArrowRight")
     expect(tab.metric("Parameters")).to_have_text("26,122")
-    tab.page.wait_for_url("**hidden=*")
+    tab.wait_until_address_names("hidden")
     tab.page.reload()
     expect(tab.metric("Parameters")).to_have_text("26,122")
     expect(tab.slider("Hidden layers")).to_have_attribute("aria-valuetext", "2")
