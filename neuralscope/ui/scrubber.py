@@ -172,7 +172,12 @@ def _slider(stops: list[str], stop: str) -> None:
 
 
 def _moved() -> None:
-    stop = st.session_state[_SLIDER]
+    state = st.session_state
+    stop = state[_SLIDER]
+    # A browser that is behind repeats where the film has just been, as if it had been asked for.
+    since = time.monotonic() - state.get("film_shown", 0.0)
+    if stop == state.get("film_before") and since < FRAME_EVERY:
+        return
     run_picker.look_at_epoch(_epoch_of(stop))
 
 
@@ -198,12 +203,13 @@ def _advance_film(stops: dict[str, SnapshotInfo]) -> None:
     if state.pop("film_starts", False):
         if _nearest_stop(stops) == list(stops)[-1]:  # else it goes on from where it is
             state["epoch_seen"] = _epoch_of(next(iter(stops)))
-        state["film_shown"] = now
+        state["film_shown"], state["film_before"] = now, None
         return
     if now - state.get("film_shown", 0.0) < FRAME_EVERY / 2:
         return  # a click somewhere else has drawn the page in between
     state["film_shown"] = now
-    left = list(stops)[list(stops).index(_nearest_stop(stops)) + 1 :]
+    state["film_before"] = _nearest_stop(stops)
+    left = list(stops)[list(stops).index(state["film_before"]) + 1 :]
     if left:
         state["epoch_seen"] = _epoch_of(left[0])
     if len(left) <= 1:

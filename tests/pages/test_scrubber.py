@@ -248,6 +248,21 @@ def test_moving_the_scrubber_ends_the_film(look: Open, run: Run, quick_film: Non
     assert "Play" in page.labels()
 
 
+def test_a_browser_that_repeats_the_picture_before_does_not_end_the_film(
+    look: Open, run: Run, quick_film: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = look(run=run.run_id, epoch="2").click("Play").look()
+    assert drawn(page) == "epoch 3"
+    monkeypatch.setattr(scrubber, "FRAME_EVERY", 60.0)  # this picture is still to be looked at
+    page.set("Epoch", "2")
+    assert drawn(page) == "epoch 3"
+    assert page.value("Epoch") == "3"
+    assert "Stop the film" in page.labels()
+    page.set("Epoch", "1")  # nobody repeats that: it is a wish
+    assert drawn(page) == "epoch 1"
+    assert "Play" in page.labels()
+
+
 def test_a_click_elsewhere_does_not_hurry_the_film(look: Open, run: Run) -> None:
     page = look(run=run.run_id).click("Play")
     before = drawn(page)
