@@ -6,6 +6,7 @@ same in words. Nothing here knows of runs, networks, data sets or pages.
 
     colors.py         the palette, and the scales from number to colour
     figure.py         a chart as structure, data and words
+    axes.py           the axes that all curves are drawn on
     comparison.py     several runs over each other, their settings, who is better
     curves.py         learning curves, and how long ones are thinned and smoothed
     network.py        the architecture, sketched

@@ -14,13 +14,24 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import altair as alt
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from neuralscope.charts.axes import (
+    X_TITLES,
+    Floats,
+    Quantity,
+    Shown,
+    XAxis,
+    end_of,
+    place_axis,
+    spread_out,
+    value_axis,
+)
 from neuralscope.charts.colors import NEUTRAL
 from neuralscope.charts.figure import (
     BACKGROUND,
@@ -31,10 +42,6 @@ from neuralscope.charts.figure import (
     template,
 )
 from neuralscope.charts.saved import columns_saved
-
-Quantity = Literal["loss", "accuracy"]
-XAxis = Literal["epoch", "step", "time"]
-Floats = NDArray[np.float64]
 
 RUNS: Final[tuple[str, ...]] = (
     "#8f78ea",
@@ -134,18 +141,14 @@ def comparison_curves(
         log: Draw on a logarithmic axis.
         height: Of the plot itself, in pixels; legend and axis come on top of it.
     """
-    longest = max((_last(_array(curve.x)) for curve in curves), default=0.0)
-    size, x_title = 1.0, {"epoch": "Epoch", "step": "Training step (minibatches)"}.get(x_axis, "")
+    longest = max((end_of(_array(curve.x)) for curve in curves), default=0.0)
+    size, x_title = 1.0, X_TITLES.get(x_axis, "")
     if x_axis == "time":
         size, x_title = next((s, title) for limit, s, title in _TIME_UNITS if longest < limit)
-    flipped = log and quantity == "accuracy"
-    floor = _floor(curves, flipped) if log else None
+    on_axis = Shown(quantity, log, [_array(curve.y) for curve in curves])
 
     def shown(values: ArrayLike) -> Floats:
-        found = _array(values)
-        found = np.where(np.isfinite(found), found, np.nan)
-        found = 1 - found if flipped else found
-        return found if floor is None else np.maximum(found, floor)
+        return on_axis(_array(values))
 
     lines, bands, seeds, hover = [], [], [], []
     ends, forks = [], []
@@ -154,18 +157,18 @@ def comparison_curves(
         name = letter(curve.contestant)
         x, y, epoch = _array(curve.x) / size, shown(curve.y), _array(curve.epoch)
         whose: dict[str, Any] = {"run": name, "split": curve.split, "line": number}
-        few = _few(len(x), MOST_POINTS)
+        few = spread_out(len(x), MOST_POINTS)
         lines.append(pd.DataFrame({"x": x[few], "y": y[few], "epoch": epoch[few], **whose}))
         if curve.low is not None and curve.high is not None:
             low, high = shown(curve.low)[few], shown(curve.high)[few]
             bands.append(pd.DataFrame({"x": x[few], "low": low, "high": high, **whose}))
         for i, (seed_x, seed_y) in enumerate(curve.seeds):
             at, values = _array(seed_x) / size, shown(seed_y)
-            some = _few(len(at), MOST_POINTS)
+            some = spread_out(len(at), MOST_POINTS)
             seeds.append(
                 pd.DataFrame({"x": at[some], "y": values[some], **whose, "line": f"{number}.{i}"})
             )
-        answering = _few(len(x), share)
+        answering = spread_out(len(x), share)
         hover.append(
             pd.DataFrame(
                 {
@@ -245,28 +248,10 @@ def _array(values: ArrayLike) -> Floats:
     return np.asarray(values, dtype=np.float64)
 
 
-def _last(values: Floats) -> float:
-    return float(values[-1]) if len(values) else 0.0
-
-
 def _rank(split: str, curve: Curve, curves: Sequence[Curve]) -> int:
     """Order of a split among those that this contestant has a line of, the absent ones last."""
     has = any(c.contestant == curve.contestant and c.split == split for c in curves)
     return SPLITS.index(split) if has else len(SPLITS)
-
-
-def _floor(curves: Sequence[Curve], flipped: bool) -> float:
-    """What values without a logarithm are drawn at: half of the smallest that has one."""
-    values = np.concatenate([_array(curve.y) for curve in curves] or [np.zeros(0)])
-    values = 1 - values if flipped else values
-    positive = values[np.isfinite(values) & (values > 1e-12)]
-    return float(positive.min()) / 2 if len(positive) else 1e-4
-
-
-def _few(n: int, most: int) -> NDArray[np.intp]:
-    """Indices of at most about `most` of n places, with the first and the last."""
-    stride = max(-(-n // most), 1)
-    return np.unique(np.append(np.arange(0, n, stride), n - 1)) if n else np.arange(0)
 
 
 def _joined(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
@@ -393,29 +378,11 @@ def _curves_template(
         y_title = f"{'loss (nats)' if quantity == 'loss' else 'error rate (%)'}, log scale"
     y_title = f"{'' if both or not splits else splits[0] + ' '}{y_title}"
     y_title = y_title[0].upper() + y_title[1:]
-    y_axis = alt.Axis(
-        title=y_title,
-        minExtent=34,
-        labelExpr="datum.label === '' ? '' : "
-        + ("datum.label" if quantity == "loss" else "format(100 * datum.value, '.5~g')"),
+    y_axis, y_scale = value_axis(
+        y_title, quantity, log=log, empty=empty, linear=alt.Scale(zero=False, nice=True)
     )
-    if empty:
-        y_scale = alt.Scale(domain=[0, 2.5] if quantity == "loss" else [0, 1])
-    elif log:
-        y_scale = alt.Scale(type="log", nice=False)
-        y_axis.tickCount = 6
-        y_axis.gridOpacity = alt.condition("datum.label === ''", alt.value(0), alt.value(1))
-    else:
-        y_scale = alt.Scale(zero=False, nice=True)
-    x_ticks = alt.Axis(
-        labelExpr="format(datum.value, '~s')" if x_axis == "step" else "format(datum.value, '~g')",
-        tickCount=8,
-        grid=False,
-    )
-    if x_axis != "time":
-        x_ticks.tickMinStep = 1
     x_scale = alt.Scale(domain=[0, 1]) if empty else alt.Scale(zero=False, nice=False, padding=4)
-    x = alt.X("x:Q", title=x_title, scale=x_scale, axis=x_ticks)
+    x = alt.X("x:Q", title=x_title, scale=x_scale, axis=place_axis(x_axis))
 
     def y(column: str) -> alt.Y:
         return alt.Y(f"{column}:Q", scale=y_scale, axis=y_axis)

@@ -18,20 +18,27 @@ import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import altair as alt
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from neuralscope.charts.axes import (
+    X_TITLES,
+    Floats,
+    Quantity,
+    Shown,
+    XAxis,
+    end_of,
+    place_axis,
+    spread_out,
+    value_axis,
+)
 from neuralscope.charts.colors import NEUTRAL, TRAIN, VALIDATION
 from neuralscope.charts.figure import BACKGROUND, FADED_INK, INK, Figure, table, template
 from neuralscope.charts.saved import columns_saved
-
-Quantity = Literal["loss", "accuracy"]
-XAxis = Literal["epoch", "step", "time"]
-Floats = NDArray[np.float64]
 
 TRAIN_FAINT: Final = "#e6b566"
 BATCHES: Final = "Minibatches"
@@ -239,14 +246,14 @@ def learning_curves(
 
     unit = ""
     if x_axis == "time":
-        longest = x_domain[1] if x_domain else max(_last(seconds), _last(bin_x), 0.0)
+        longest = x_domain[1] if x_domain else max(end_of(seconds), end_of(bin_x), 0.0)
         unit = "s" if longest < 120 else "min" if longest < 7200 else "h"
         size, _ = _TIME_UNITS[unit]
         x, bin_x, marks_x = x / size, bin_x / size, marks_x / size
         x_domain = (x_domain[0] / size, x_domain[1] / size) if x_domain else None
 
     former = _values(parent, x_axis) if parent is not None else ()
-    shown = _Shown(quantity, log, (train, validation, mean, low, high, *former[1:]))
+    shown = Shown(quantity, log, (train, validation, mean, low, high, *former[1:]))
     raw_train, raw_validation = shown(train), shown(validation)
     low, mean_shown, high = shown(low), smooth(shown(mean), smoothing), shown(high)
     if shown.flipped:
@@ -256,7 +263,7 @@ def learning_curves(
         low, mean_shown, high = (np.clip(curve, bottom, top) for curve in (low, mean_shown, high))
 
     best = _best(validation, quantity)
-    right_end = x_domain[1] if x_domain else max(_last(x), _last(bin_x))
+    right_end = x_domain[1] if x_domain else max(end_of(x), end_of(bin_x))
     tables = {
         "lines": pd.concat(
             pd.DataFrame(
@@ -288,7 +295,7 @@ def learning_curves(
         )
     if former:
         former_x = former[0] / (_TIME_UNITS[unit][0] if unit else 1.0)
-        right_end = max(right_end, _last(former_x))
+        right_end = max(right_end, end_of(former_x))
         curves = [smooth(shown(curve), smoothing) for curve in former[1:]]
         # What the parent has come to at the fork, and after it, is to be compared with.
         fork = max(int(np.searchsorted(former_x, x[0])) - 1, 0) if len(x) else 0
@@ -373,26 +380,6 @@ def describe_curves(points: EpochPoints, *, quantity: Quantity = "loss") -> str:
     return f"{sentence}."
 
 
-class _Shown:
-    """From measured values to values on the axis: error rate and clamping on a log axis."""
-
-    def __init__(self, quantity: Quantity, log: bool, curves: Sequence[Floats]) -> None:
-        self.flipped = log and quantity == "accuracy"
-        self._log = log
-        self._floor = 0.0
-        if log:
-            values = np.concatenate(curves)
-            values = 1 - values if self.flipped else values
-            positive = values[np.isfinite(values) & (values > 1e-12)]
-            self._floor = float(positive.min()) / 2 if len(positive) else 1e-4
-
-    def __call__(self, values: Floats) -> Floats:
-        values = np.where(np.isfinite(values), values, np.nan)
-        if self.flipped:
-            values = 1 - values
-        return np.maximum(values, self._floor) if self._log else values
-
-
 def _words(value: float, quantity: Quantity) -> str:
     """A value as text: a loss keeps three digits, an accuracy is a percentage."""
     if not np.isfinite(value):
@@ -423,10 +410,6 @@ def _values(points: EpochPoints, x_axis: XAxis) -> tuple[Floats, Floats, Floats]
     columns = (places[x_axis], points.train, points.validation)
     x, train, validation = (np.asarray(values, dtype=np.float64) for values in columns)
     return x, train, validation
-
-
-def _last(values: Floats) -> float:
-    return float(values[-1]) if len(values) else 0.0
 
 
 def _best(validation: Floats, quantity: Quantity) -> int | None:
@@ -506,7 +489,7 @@ def _hover(
         return [f"{v:.4g}" if np.isfinite(v) else "-" for v in rounded]
 
     if len(x) == 0:
-        few = _few(len(bin_x), most)
+        few = spread_out(len(bin_x), most)
         return pd.DataFrame(
             {
                 "x": bin_x[few],
@@ -518,7 +501,7 @@ def _hover(
                 "time": ["-"] * len(few),
             }
         )
-    few = _few(len(x), most, best)
+    few = spread_out(len(x), most, best)
     epochs = np.asarray(points.epoch, dtype=np.float64)[few]
     if len(bin_x):
         batch = np.interp(x[few], bin_x, mean, left=np.nan, right=np.nan)
@@ -535,14 +518,6 @@ def _hover(
             "time": [_duration(s) for s in np.asarray(points.seconds)[few].tolist()],
         }
     )
-
-
-def _few(n: int, most: int, best: int | None = None) -> NDArray[np.intp]:
-    """Indices of at most about `most` of n places, with the first, the last and the best."""
-    stride = -(-n // most)
-    if stride <= 1:
-        return np.arange(n)
-    return np.unique(np.append(np.arange(0, n, stride), [n - 1, best or 0]))
 
 
 def _duration(seconds: float) -> str:
@@ -576,37 +551,22 @@ def _template(
     y_title = names[quantity]
     if log:
         y_title = f"{y_title if quantity == 'loss' else 'Error rate (%)'}, log scale"
-    y_axis = alt.Axis(
-        title=y_title,
-        minExtent=34,  # keeps the plot from jumping when a label grows by a digit
-        labelExpr="datum.label === '' ? '' : "
-        + ("datum.label" if quantity == "loss" else "format(100 * datum.value, '.5~g')"),
+    y_axis, y_scale = value_axis(
+        y_title,
+        quantity,
+        log=log,
+        empty=empty,
+        linear=alt.Scale(zero=quantity == "loss", nice=quantity == "accuracy"),
     )
-    if empty:
-        y_scale = alt.Scale(domain=[0, 2.5] if quantity == "loss" else [0, 1])
-    elif log:
-        y_scale = alt.Scale(type="log", nice=False)
-        y_axis.tickCount = 6
-        # A grid line at each labelled tick only: nine lines a decade would be a fog.
-        y_axis.gridOpacity = alt.condition("datum.label === ''", alt.value(0), alt.value(1))
-    else:
-        y_scale = alt.Scale(zero=quantity == "loss", nice=quantity == "accuracy")
 
-    x_title = {"epoch": "Epoch", "step": "Training step (minibatches)"}.get(x_axis)
+    x_title = X_TITLES.get(x_axis)
     if empty and not x_domain:
         x_scale = alt.Scale(domain=[0, 1])
     elif x_domain:
         x_scale = alt.Scale(domain=list(x_domain), nice=False)
     else:
         x_scale = alt.Scale(zero=True, nice=False)
-    x_ticks = alt.Axis(
-        labelExpr="format(datum.value, '~s')" if x_axis == "step" else "format(datum.value, '~g')",
-        tickCount=8,
-        grid=False,
-    )
-    if x_axis != "time":
-        x_ticks.tickMinStep = 1
-    x = alt.X("x:Q", title=x_title or _TIME_UNITS[unit][1], scale=x_scale, axis=x_ticks)
+    x = alt.X("x:Q", title=x_title or _TIME_UNITS[unit][1], scale=x_scale, axis=place_axis(x_axis))
 
     def y(field: str) -> alt.Y:
         return alt.Y(f"{field}:Q", scale=y_scale, axis=y_axis)
