@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,34 @@ if TYPE_CHECKING:
     from neuralscope.runs import Run, Store
 
 
+DEFAULT_OUTPUT = "trained_weights.npz"
+
+
+def add_output(parser: argparse._ActionsContainer) -> None:
+    """Add the flag that says where the weights go."""
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        default=DEFAULT_OUTPUT,
+        help=f"where the weights are written at the end [default: {DEFAULT_OUTPUT}]",
+    )
+
+
+def output_of(options: argparse.Namespace) -> Path | None:
+    """Return where the weights go, None for nowhere.
+
+    Raises:
+        Mistake: It cannot be written.
+    """
+    if options.output == os.devnull:
+        return None
+    output = Path(options.output)
+    check_writable(output)
+    return output
+
+
 def check_writable(output: Path) -> None:
-    """Find out before hours of training, not after. Raises Mistake."""
+    """Find out before hours of work, not after. Raises Mistake."""
     try:
         if output.exists() and not output.is_file():
             raise Mistake(f"The output {output} is no file that could be written.")

@@ -15,9 +15,10 @@ from neuralscope.cli.words import duration, percent
 from neuralscope.errors import StoreError
 
 if TYPE_CHECKING:
-    from neuralscope.engine import EpochEnd
+    from neuralscope.data import Dataset
+    from neuralscope.engine import EpochEnd, Network
     from neuralscope.engine.training import Record
-    from neuralscope.runs import RunConfig, Store
+    from neuralscope.runs import Run, RunConfig, Store
 
 DRAW_EVERY = 0.1
 """Seconds between two drawings of the progress bar."""
@@ -200,3 +201,26 @@ def bar(share: float, width: int) -> str:
     """Return a bar of so many letters that is full by this share."""
     n_full = round(min(max(share, 0.0), 1.0) * width)
     return "#" * n_full + "." * (width - n_full)
+
+
+def train_in_sight(
+    line: StatusLine, store: Store, run_id: str, dataset: Dataset
+) -> tuple[Run, Network | None]:
+    """Train a queued run in this process and show how it gets on.
+
+    Returns:
+        The run as it ended, and its network.
+
+    Raises:
+        StoreError: The store cannot be used any more.
+    """
+    from neuralscope.runs.trainer import Trainer
+
+    run = store.run(run_id)
+    done = run.step / run.total_steps if run.total_steps else 0.0
+    progress = Progress(line, store, run_id, run.config, min(done, 1.0))
+    trainer = Trainer(
+        store, run_id, dataset=dataset, on_record=progress.on_record, on_wait=progress.on_wait
+    )
+    with progress:
+        return trainer.run(), trainer.network

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuralscope.cli.datasets import load
 from neuralscope.cli.lookup import find_run, store_with
-from neuralscope.cli.outcome import check_writable, conclude, result_of
+from neuralscope.cli.outcome import add_output, conclude, output_of, result_of
 from neuralscope.cli.parser import Command, add_json, add_store
 from neuralscope.cli.printing import print_json
-from neuralscope.cli.progress import Progress
+from neuralscope.cli.progress import train_in_sight
 from neuralscope.cli.status import DONE, FAILED, INTERRUPTED, Mistake, WorkFailed
 from neuralscope.cli.status_line import StatusLine, say
 from neuralscope.cli.words import one_line
@@ -22,8 +20,6 @@ from neuralscope.errors import StoreError
 if TYPE_CHECKING:
     from neuralscope.engine import Network
     from neuralscope.runs import Run, Store
-
-DEFAULT_OUTPUT = "trained_weights.npz"
 
 
 def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,12 +33,7 @@ def _add_resume_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="epochs the run is to have in the end [default: as many as it was asked for]",
     )
-    parser.add_argument(
-        "--output",
-        metavar="FILE",
-        default=DEFAULT_OUTPUT,
-        help=f"where the weights are written at the end [default: {DEFAULT_OUTPUT}]",
-    )
+    add_output(parser)
     add_store(parser)
     add_json(parser)
 
@@ -53,9 +44,7 @@ def _resume(options: argparse.Namespace) -> int:
     epochs = None
     if options.epochs is not None:
         epochs = SETTINGS["epochs"].parse("epochs", options.epochs)
-    output = None if options.output == os.devnull else Path(options.output)
-    if output is not None:
-        check_writable(output)
+    output = output_of(options)
     line = StatusLine(sys.stderr)
     with store_with(options.run_id, options) as store:
         run = find_run(store, options.run_id)
@@ -71,22 +60,10 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _train(store: Store, run_id: str, line: StatusLine) -> tuple[Run, Network | None]:
     """Train a queued run in this process."""
-    from neuralscope.runs.trainer import Trainer
-
-    run = store.run(run_id)
+    name = store.run(run_id).config.dataset
     try:
-        dataset = load(run.config.dataset, line)
-        done = run.step / run.total_steps if run.total_steps else 0.0
-        progress = Progress(line, store, run_id, run.config, min(done, 1.0))
-        trainer = Trainer(
-            store,
-            run_id,
-            dataset=dataset,
-            on_record=progress.on_record,
-            on_wait=progress.on_wait,
-        )
-        with progress:
-            return trainer.run(), trainer.network
+        dataset = load(name, line)
+        return train_in_sight(line, store, run_id, dataset)
     except StoreError as error:
         raise WorkFailed(str(error)) from error
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuralscope.cli.datasets import load, resolved
-from neuralscope.cli.outcome import check_writable, conclude, result_of
+from neuralscope.cli.outcome import add_output, conclude, output_of, result_of
 from neuralscope.cli.parser import Command, add_json, add_store
-from neuralscope.cli.progress import Progress
+from neuralscope.cli.progress import train_in_sight
 from neuralscope.cli.settings import add_settings, config_from
 from neuralscope.cli.status import WorkFailed
 from neuralscope.cli.status_line import StatusLine
@@ -20,8 +18,6 @@ from neuralscope.errors import DataUnavailable, StoreError
 
 if TYPE_CHECKING:
     from neuralscope.runs import RunConfig
-
-DEFAULT_OUTPUT = "trained_weights.npz"
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +28,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_settings(parser)
     group = parser.add_argument_group("the run")
-    group.add_argument(
-        "--output",
-        metavar="FILE",
-        default=DEFAULT_OUTPUT,
-        help=f"where the weights are written at the end [default: {DEFAULT_OUTPUT}]",
-    )
+    add_output(group)
     group.add_argument(
         "--name", default="", help="name of the run [default: made from its settings]"
     )
@@ -48,14 +39,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from neuralscope.data import is_own_name
     from neuralscope.runs import Store, default_path
-    from neuralscope.runs.trainer import Trainer
 
     line = StatusLine(sys.stderr)
     options.dataset = resolved(options.dataset, line)
     config = config_from(options)
-    output = None if options.output == os.devnull else Path(options.output)
-    if output is not None:
-        check_writable(output)
+    output = output_of(options)
     try:
         # Before there is a run, so that none is left behind that never lived.
         dataset = load(config.dataset, line)
@@ -69,21 +57,12 @@ def _run(options: argparse.Namespace) -> int:
     with Store(options.store or default_path()) as store:
         run_id = store.create(config, one_line(options.name))
         _announce(line, config, run_id)
-        progress = Progress(line, store, run_id, config)
         try:
-            trainer = Trainer(
-                store,
-                run_id,
-                dataset=dataset,
-                on_record=progress.on_record,
-                on_wait=progress.on_wait,
-            )
-            with progress:
-                run = trainer.run()
+            run, network = train_in_sight(line, store, run_id, dataset)
             result = result_of(store, run)
         except StoreError as error:
             raise WorkFailed(str(error)) from error
-        return conclude(options, store, run, trainer.network, output, result)
+        return conclude(options, store, run, network, output, result)
 
 
 def _announce(line: StatusLine, config: RunConfig, run_id: str) -> None:
