@@ -54,6 +54,11 @@ def oklab(color: np.ndarray, vision: np.ndarray) -> np.ndarray:
     return opponent @ np.cbrt(cones @ seen)
 
 
+def test_the_palette_is_made_with_distances_as_they_are_seen() -> None:
+    for color in map(colors.rgb, colors.DIGITS):
+        np.testing.assert_allclose(colors.oklab(color), oklab(color, np.eye(3)), atol=1e-12)
+
+
 def distance(one: str, other: str, vision: str) -> float:
     a, b = (oklab(colors.rgb(color), VISION[vision]) for color in (one, other))
     return float(np.linalg.norm(a - b))
