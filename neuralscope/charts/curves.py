@@ -653,12 +653,13 @@ def _template(
 
 
 def _best_layers(x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    """A ring around the best validation value, and its name above, readable on any line."""
+    """A ring around the best validation value, and its name beside it, readable on any line."""
     base = alt.Chart(table("best")).encode(x=x, y=y)
     label: dict[str, Any] = {
         "align": alt.ExprRef(expr="datum.align"),
         "dx": alt.ExprRef(expr="datum.align === 'right' ? 6 : -6"),
-        "dy": -18,
+        # Above, but for one at the very top, where the legend is.
+        "dy": alt.ExprRef(expr="scale('y', datum.y) < 24 ? 20 : -18"),
         "fontSize": 12,
         "tooltip": None,
     }

@@ -51,6 +51,7 @@ it is looked for so eagerly."""
 
 MOST_BINS = 250
 METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
+MANY_EPOCHS, WIDE_METRIC = 1_000, 224  # of which '1,000 of 1,000' would be cut off in that
 MARKED_EVENTS = ("paused", "resumed", "learning_rate", "restored", "continued", "forked")
 
 BADGES: dict[str, tuple[str, Any, str]] = {
@@ -288,6 +289,7 @@ def _where(run: Run) -> str:
 
 def _figures(run: Run, epochs: Epochs) -> None:
     done = f"{run.epoch:,} of {run.config.epochs:,}"
+    is_long = run.config.epochs >= MANY_EPOCHS
     validation = epochs.validation_accuracy[-1] if len(epochs.epoch) else None
     before = epochs.validation_accuracy[-2] if len(epochs.epoch) > 1 else None
     change = None
@@ -297,7 +299,7 @@ def _figures(run: Run, epochs: Epochs) -> None:
     left = run.seconds_left if run.is_active else None
 
     with st.container(horizontal=True, key="figures"):
-        st.metric("Epoch", done, width=METRIC_WIDTH)
+        st.metric("Epoch", done, width=WIDE_METRIC if is_long else METRIC_WIDTH)
         st.metric(
             "Validation accuracy",
             words.percent(validation),

@@ -81,6 +81,8 @@ def test_the_keyboard_is_enough_to_start_a_run_whose_curves_grow(
     tab.page.keyboard.press("Enter")
     run_id = tab.live_run()
     expect(tab.badge("Running")).to_be_visible()
+    expect(tab.metric("Epoch")).to_contain_text("of 10,000")
+    assert not tab.metric("Epoch").evaluate(WOULD_BE_CUT_OFF, "10,000 of 10,000")
     line = tab.chart("Loss").locator("svg .mark-line path").first
     expect(line).to_have_attribute("d", re.compile("^M.+L"))
     assert server.store.run(run_id).config == RunConfig(
@@ -88,6 +90,14 @@ def test_the_keyboard_is_enough_to_start_a_run_whose_curves_grow(
     )
     drawn = line.get_attribute("d")
     expect(line).not_to_have_attribute("d", drawn)
+
+
+WOULD_BE_CUT_OFF = """(value, text) => {
+    const texts = document.createTreeWalker(value, NodeFilter.SHOW_TEXT);
+    texts.nextNode().data = text;
+    return [value, ...value.querySelectorAll('*')].some(
+        each => each.clientWidth > 0 && each.scrollWidth > each.clientWidth);
+}"""
 
 
 def test_pause_resume_and_stop_with_buttons_that_stay_where_they_are(

@@ -311,6 +311,16 @@ def test_minibatches_answer_the_pointer_until_the_first_epoch_has_ended() -> Non
     assert "empty" not in figure.tables
 
 
+def test_the_name_of_the_best_keeps_clear_of_the_legend_above_the_curves() -> None:
+    named = [
+        layer["mark"]
+        for layer in learning_curves(FALLING).template["layer"]
+        if layer.get("data") == {"name": "best"} and layer["mark"]["type"] == "text"
+    ]
+    assert len(named) == 2
+    assert {mark["dy"]["expr"] for mark in named} == {"scale('y', datum.y) < 24 ? 20 : -18"}
+
+
 def test_many_epochs_keep_few_places_to_hover_over_but_always_the_best_and_the_last() -> None:
     validation = np.full(5000, 0.5)
     validation[1234] = 0.1
