@@ -307,8 +307,9 @@ def test_a_trainer_that_was_only_asleep_goes_on(
 ) -> None:
     process = laboratory.launch(long_config)
     step = process.until_steps().step
-    os.kill(process.pid, signal.SIGSTOP)
-    with laboratory.store._database.writing() as db:  # ... for a long time
+    with laboratory.store.database.writing() as db:
+        # The trainer is not writing now; asleep in the middle of that, it would lock everybody out.
+        os.kill(process.pid, signal.SIGSTOP)  # ... for a long time
         db.execute("UPDATE runs SET heartbeat = heartbeat - 10")
     assert process.run.status == "interrupted"
     os.kill(process.pid, signal.SIGCONT)
