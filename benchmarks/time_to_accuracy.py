@@ -21,8 +21,8 @@ from benchmarks.pictures import real_pictures_are_here
 from neuralscope.data import Dataset, load_dataset
 from neuralscope.engine import score
 from neuralscope.runs import RunConfig, train
+from neuralscope.runs.cores import blas_threads, limited_to
 from neuralscope.runs.experiment import examples, new_network
-from neuralscope.runs.threads import blas_threads, limited_to
 
 GOALS = {
     97.0: RunConfig(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import islice
 
 import numpy as np
 
 from benchmarks.contestants import Epoch
 from benchmarks.pictures import Pictures
-from benchmarks.rows import Row
+from benchmarks.rows import N_CLASSES, N_FEATURES, Row
 from neuralscope.engine import (
     OPTIMIZERS,
     EpochEnd,
@@ -20,43 +21,52 @@ from neuralscope.engine import (
     Schedule,
     Training,
 )
-from neuralscope.runs.threads import limited_to
+from neuralscope.runs import RunConfig
+from neuralscope.runs.cores import Cores, cores_for, limited_to
+from neuralscope.runs.partner import partnership
 
 PICTURES_PER_EVALUATED = 12
 """One is evaluated for so many trained on, in validation as in training: 5,000 of 60,000."""
 WITHOUT_END = 10_000
 
 
+partners = ExitStack()
+"""Keeps second processes at hand for as long as this one lives."""
+
+
 def prepare(row: Row, pictures: Pictures) -> Epoch:
     """Return a function that times the steps of an epoch; its evaluation follows untimed."""
-    training = new_training(row, pictures)
-    records = training.records()
-
-    def epoch() -> float:
-        began = time.perf_counter()
-        for _ in islice(records, training.n_batches):
-            pass
-        seconds = time.perf_counter() - began
-        until_epoch_end(records)
-        return seconds
-
-    return epoch
+    config = RunConfig(hidden=row.hidden, batch_size=row.batch_size)
+    return _prepare(row, pictures, cores_for(config, N_FEATURES, N_CLASSES, is_watched=False))
 
 
 def prepare_on_one_core(row: Row, pictures: Pictures) -> Epoch:
     """Return the same on one core, which is how the dashboard trains small networks."""
-    limited_to(1)  # for good: this process does nothing else
-    return prepare(row, pictures)
+    return _prepare(row, pictures, Cores(processes=1, blas_threads=1))
 
 
 def prepare_evaluated(row: Row, pictures: Pictures) -> Epoch:
     """Return a function that times steps and evaluation."""
-    records = new_training(row, pictures).records()
+    config = RunConfig(hidden=row.hidden, batch_size=row.batch_size)
+    cores = cores_for(config, N_FEATURES, N_CLASSES, is_watched=False)
+    return _prepare(row, pictures, cores, is_evaluated=True)
+
+
+def _prepare(row: Row, pictures: Pictures, cores: Cores, is_evaluated: bool = False) -> Epoch:
+    training = new_training(row, pictures)
+    if cores.processes == 2:
+        with limited_to(cores.blas_threads):  # which the second process inherits
+            partners.enter_context(partnership(training))
+    records = training.records()
 
     def epoch() -> float:
-        began = time.perf_counter()
-        until_epoch_end(records)
-        return time.perf_counter() - began
+        with limited_to(cores.blas_threads):
+            began = time.perf_counter()
+            for _ in islice(records, training.n_batches):
+                pass
+            seconds = time.perf_counter() - began
+            until_epoch_end(records)
+            return time.perf_counter() - began if is_evaluated else seconds
 
     return epoch
 

@@ -220,7 +220,12 @@ def train_in_sight(
     done = run.step / run.total_steps if run.total_steps else 0.0
     progress = Progress(line, store, run_id, run.config, min(done, 1.0))
     trainer = Trainer(
-        store, run_id, dataset=dataset, on_record=progress.on_record, on_wait=progress.on_wait
+        store,
+        run_id,
+        dataset=dataset,
+        is_watched=False,
+        on_record=progress.on_record,
+        on_wait=progress.on_wait,
     )
     with progress:
         return trainer.run(), trainer.network

@@ -17,6 +17,7 @@ Read it in this order; each file uses only those above it.
     batches         a few examples at a time
     health          is each layer learning?
     early_stopping  no longer than it helps
+    shares          a step, alone or by two workers
     training        the loop, as a generator of records
     rate_test       which learning rate?
 
@@ -24,6 +25,7 @@ Nothing here prints, reads a clock, starts a thread, or knows of the rest of the
 """
 
 from neuralscope.engine.activations import ACTIVATIONS
+from neuralscope.engine.batches import Examples
 from neuralscope.engine.health import LayerHealth
 from neuralscope.engine.initializers import AUTO, INITIALIZERS
 from neuralscope.engine.network import Network, count_parameters
@@ -34,7 +36,6 @@ from neuralscope.engine.training import (
     Diverged,
     EpochEnd,
     Evaluating,
-    Examples,
     Record,
     Restored,
     Score,

@@ -11,6 +11,7 @@ and scaled to [0, 1] when its turn comes. Inputs may be floating-point numbers t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
@@ -18,6 +19,36 @@ import numpy as np
 import numpy.typing as npt
 
 from neuralscope.engine.arrays import Array, Indices, Labels, Pixels
+
+Augment = Callable[[Pixels, np.random.Generator], Pixels]
+"""Makes new examples of a batch: (batch, features) in, as many of the same type out."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pixels as shipped and their labels; or any other numbers to tell classes apart by.
+
+    Attributes:
+        pixels: (n, features), uint8; or floating-point numbers, best of the network's type.
+        labels: (n,), the true classes.
+        scale: Pixels times this are the network's input in [0, 1]; 1.0 for other numbers.
+        weights: (n,), how often each example counts in training, of the network's type and one
+            on average; None for once. Measuring counts each example once.
+    """
+
+    pixels: Pixels | Array
+    labels: Labels
+    scale: float
+    weights: Array | None = None
+
+    def first(self, n: int) -> Examples:
+        """Return the first n of them."""
+        weights = None if self.weights is None else self.weights[:n]
+        return Examples(self.pixels[:n], self.labels[:n], self.scale, weights)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.labels)
 
 
 def shuffled(n: int, rng: np.random.Generator) -> Indices:
@@ -63,7 +94,8 @@ class Batch:
         pixels: Pixels | Array,
         labels: Labels,
         indices: Indices,
-        augment: Callable[[Pixels], Pixels] | None = None,
+        augment: Augment | None = None,
+        augment_rng: np.random.Generator | None = None,
     ) -> tuple[Array, Labels]:
         """Return the examples of these indices, scaled, and their labels; good for one batch.
 
@@ -71,7 +103,8 @@ class Batch:
             pixels: (n, features), of the `pixel_type`.
             labels: (n,), int64.
             indices: (batch,), each below n.
-            augment: Changes the gathered pixels (batch, features), which it may do in place.
+            augment: Distorts the gathered pixels (batch, features), which it may do in place.
+            augment_rng: Draws the distortions; needed where there are any.
         """
         n = len(indices)
         x, y = self._x[:n], self._y[:n]
@@ -80,7 +113,8 @@ class Batch:
         pixels.take(indices, axis=0, out=rows, mode="clip")
         labels.take(indices, out=y, mode="clip")
         if augment is not None:
-            rows = augment(rows)
+            assert augment_rng is not None
+            rows = augment(rows, augment_rng)
         if rows is not x:
             np.copyto(x, rows)  # faster than to convert and multiply in one call
         if self._is_scaled:

@@ -10,9 +10,10 @@ Taken together their gradient is as simple as can be (the two derivatives cancel
 
     delta = dloss/dlogits = (p - onehot(y)) / batch
 
-The mean is taken here and nowhere else: no other file knows the batch size. An example of weight w
-counts w times in both. Softmax does not change when the same number is taken from all logits, so
-the largest is: exp cannot overflow, and
+The mean is taken here and nowhere else. A share of a batch is divided by the size of the whole, so
+that the losses and gradients of all shares add up. An example of weight w counts w times in both.
+Softmax does not change when the same number is taken from all logits, so the largest is: exp cannot
+overflow, and
 
     -log p_true = log(sum_j exp(logit_j - max)) - (logit_true - max)
 
@@ -84,9 +85,14 @@ class SoftmaxCrossEntropy:
         self._true_logit = np.empty(batch, logits.dtype)
         self._mean_logit = np.empty(batch, logits.dtype)
         self._n_classes = n_classes
-        self._share = logits.dtype.type(1 / batch)
 
-    def __call__(self, y: Labels, weights: Array | None = None, smoothing: float = 0.0) -> float:
+    def __call__(
+        self,
+        y: Labels,
+        weights: Array | None = None,
+        smoothing: float = 0.0,
+        whole: int | None = None,
+    ) -> float:
         """Return the mean loss and overwrite the logits with delta.
 
         Args:
@@ -94,7 +100,9 @@ class SoftmaxCrossEntropy:
             weights: (batch,), how often each example counts; their mean over all examples should
                 be one, or the learning rate means something else. None for once.
             smoothing: Share of the target that goes to all classes alike, in [0, 1).
+            whole: Examples in the whole batch, where these are a share of it.
         """
+        share = self.delta.dtype.type(1 / (whole or len(y)))  # of one example in the mean
         p, column, true = self.delta, self._column, self._true
         np.maximum.reduce(p, axis=1, keepdims=True, out=column)
         np.subtract(p, column, out=p)
@@ -109,7 +117,7 @@ class SoftmaxCrossEntropy:
         self._flat[true] -= 1 - smoothing  # p - target, the part of onehot(y)
         if smoothing:
             np.subtract(p, smoothing / self._n_classes, out=p)
-        np.multiply(p, self._share, out=p)
+        np.multiply(p, share, out=p)
         if weights is not None:
             np.multiply(p, weights[:, None], out=p)
 
@@ -117,7 +125,7 @@ class SoftmaxCrossEntropy:
         losses = np.subtract(column[:, 0], self._true_logit, out=self._true_logit)
         if weights is not None:
             np.multiply(losses, weights, out=losses)
-        return float(np.add.reduce(losses)) * float(self._share)
+        return float(np.add.reduce(losses)) * float(share)
 
     def _blend_in_mean(self, shifted: Array, smoothing: float) -> None:
         """Turn logit_true into sum_k target_k logit_k, where the target is smoothed."""

@@ -85,21 +85,29 @@ class Network:
         self.activation = names
         self.dtype = np.dtype(dtype)
         self.metadata: dict[str, Any] = {}
-        self.parameters: Array = np.zeros(count_parameters(sizes), self.dtype)
-        self.gradient: Array = np.zeros_like(self.parameters)
-        self.layers: list[Dense] = []
+        n_parameters = count_parameters(sizes)
+        self.lay_over(np.zeros(n_parameters, self.dtype), np.zeros(n_parameters, self.dtype))
+        for layer in self.layers:
+            name = layer.activation.initializer if initializer == AUTO else initializer
+            INITIALIZERS[name](layer.weight, rng)
+
+    def lay_over(self, parameters: Array, gradient: Array) -> None:
+        """Make these two vectors the network's own, with the numbers that are in them.
+
+        Args:
+            parameters: (n_parameters,), of the network's dtype.
+            gradient: The same.
+        """
+        self.parameters, self.gradient = parameters, gradient
+        self.layers = []
         start = 0
-        functions = [*(ACTIVATIONS[name] for name in names), LINEAR]
-        for (n_in, n_out), function in zip(pairwise(sizes), functions, strict=True):
+        functions = [*(ACTIVATIONS[name] for name in self.activation), LINEAR]
+        for (n_in, n_out), function in zip(pairwise(self.sizes), functions, strict=True):
             end = start + Dense.n_parameters(n_in, n_out)
-            layer = Dense(
-                n_in, n_out, function, self.parameters[start:end], self.gradient[start:end]
+            self.layers.append(
+                Dense(n_in, n_out, function, parameters[start:end], gradient[start:end])
             )
             start = end
-            INITIALIZERS[function.initializer if initializer == AUTO else initializer](
-                layer.weight, rng
-            )
-            self.layers.append(layer)
 
     # Using it ------------------------------------------------------------------------------------
 
@@ -202,6 +210,7 @@ class Network:
         rng: np.random.Generator | None = None,
         label_smoothing: float = 0.0,
         example_weights: Array | None = None,
+        whole: int | None = None,
     ) -> float:
         """Run one batch forward and backward; write `gradient` and return the mean cross-entropy.
 
@@ -224,6 +233,7 @@ class Network:
             rng: Draws the dropout masks; needed where dropout is not zero.
             label_smoothing: Share of the target that goes to all classes alike (see `loss`).
             example_weights: (batch,), how often each example counts; None for once.
+            whole: Examples in the whole batch, where these are a share of it.
         """
         w = workspace
         inputs = [x]
@@ -235,7 +245,7 @@ class Network:
                 a = np.multiply(a, w.mask[i], out=w.dropped[i])
             inputs.append(a)
 
-        loss = w.loss(y, example_weights, label_smoothing)
+        loss = w.loss(y, example_weights, label_smoothing, whole)
 
         for i in reversed(range(len(self.layers))):
             before = w.delta[i - 1] if i else None  # dL/da of the layer before; none before layer 1

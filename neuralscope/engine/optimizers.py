@@ -51,10 +51,20 @@ class Optimizer(ABC):
     def update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
         """Take one step: change `parameters` in place, use up `grad`."""
         self.step_count += 1
+        self.update_part(parameters, grad, learning_rate, 0, len(parameters))
+
+    def update_part(
+        self, parameters: Array, grad: Array, learning_rate: float, start: int, end: int
+    ) -> None:
+        """Take step `step_count` for the parameters from `start` to `end` only.
+
+        Every parameter is on its own: parts that are updated one by one, or side by side, come to
+        the same as the whole.
+        """
         # A block at a time: what one operation of the formula has touched is still in the cache
-        # for the next. Every parameter is on its own, so the result is the same.
-        for start in range(0, len(parameters), BLOCK):
-            block = slice(start, start + BLOCK)
+        # for the next.
+        for begin in range(start, end, BLOCK):
+            block = slice(begin, min(begin + BLOCK, end))
             memory = {name: vector[block] for name, vector in self.state.items()}
             self._update(parameters[block], grad[block], learning_rate, memory)
 

@@ -21,15 +21,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from neuralscope.engine.arrays import Array, Indices, Labels, Pixels
-from neuralscope.engine.batches import Batch, count_batches, shuffled
+from neuralscope.engine.arrays import Array, Indices
+from neuralscope.engine.batches import Augment, Examples, count_batches, shuffled
 from neuralscope.engine.early_stopping import EarlyStopping
 from neuralscope.engine.health import Checkup, LayerHealth
 from neuralscope.engine.loss import cross_entropy, softmax
@@ -37,10 +37,7 @@ from neuralscope.engine.network import CHUNK, Network
 from neuralscope.engine.optimizers import Optimizer
 from neuralscope.engine.regularization import clip_to_norm, limit_incoming_norms
 from neuralscope.engine.schedules import Schedule
-from neuralscope.engine.workspace import Workspace
-
-Augment = Callable[[Pixels, np.random.Generator], Pixels]
-"""Makes new examples of a batch: (batch, features) in, as many of the same type out."""
+from neuralscope.engine.shares import Halves, Learner, Share, Whole, with_own_gradient
 
 
 class StepEnd(NamedTuple):
@@ -141,33 +138,6 @@ class Score(NamedTuple):
 
     loss: float
     accuracy: float
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Pixels as shipped and their labels; or any other numbers to tell classes apart by.
-
-    Attributes:
-        pixels: (n, features), uint8; or floating-point numbers, best of the network's type.
-        labels: (n,), the true classes.
-        scale: Pixels times this are the network's input in [0, 1]; 1.0 for other numbers.
-        weights: (n,), how often each example counts in training, of the network's type and one
-            on average; None for once. Measuring counts each example once.
-    """
-
-    pixels: Pixels | Array
-    labels: Labels
-    scale: float
-    weights: Array | None = None
-
-    def first(self, n: int) -> Examples:
-        """Return the first n of them."""
-        weights = None if self.weights is None else self.weights[:n]
-        return Examples(self.pixels[:n], self.labels[:n], self.scale, weights)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.labels)
 
 
 def score_in_parts(
@@ -288,10 +258,6 @@ class Training:
         self._train_sample = train.first(len(validation))
         self._batch_size = min(batch_size, len(train))
         self._epochs = epochs
-        self._l2 = l2
-        self._l1 = l1
-        self._dropout = dropout
-        self._label_smoothing = label_smoothing
         self._clip_norm = clip_norm
         self._max_norm = max_norm
         self._stopping = EarlyStopping(patience, network.parameters) if patience else None
@@ -300,19 +266,50 @@ class Training:
         self._shuffle_rng = shuffle_rng
         self._dropout_rng = dropout_rng
         self._augment_rng = augment_rng if augment else None
-        self._augment: Callable[[Pixels], Pixels] | None = None
-        if augment is not None:
-            assert augment_rng is not None
-            self._augment = lambda pixels: augment(pixels, augment_rng)
+        self._has_dropout = dropout > 0
+        self._new_share = partial(
+            Share, train=train, dropout=dropout, label_smoothing=label_smoothing, augment=augment
+        )
+        self._share = self._new_share(network, optimizer, batch_size=self._batch_size, l2=l2, l1=l1)
+        self._learner: Learner = Whole(self._share, dropout_rng, self._augment_rng)
         # Where the running epoch stands: its order can be drawn again from the generator as it was.
         self._batches_done = 0
         self._epoch_rng = shuffle_rng.bit_generator.state
 
         self._checkup = Checkup(network)
-        self._workspace = Workspace(network.sizes, self._batch_size, network.dtype)
-        self._batch = Batch(
-            network.sizes[0], self._batch_size, train.scale, network.dtype, train.pixels.dtype
+
+    def halve(self, allocate: Callable[[Array], Array] = np.empty_like) -> Halves:
+        """Learn each batch in two halves from here on, which two workers may share (see `shares`).
+
+        The numbers that come out are the same to the last few bits only: sums are taken in another
+        order, and dropout and distortions are drawn in another way.
+
+        Args:
+            allocate: Returns memory for an array like the one given; both workers must see it.
+
+        Returns:
+            The halves; give them a partner, if there is one.
+        """
+
+        def moved(array: Array) -> Array:
+            new = allocate(array)
+            new[...] = array
+            return new
+
+        network, optimizer = self.network, self.optimizer
+        network.lay_over(moved(network.parameters), moved(network.gradient))
+        optimizer.state = {name: moved(vector) for name, vector in optimizer.state.items()}
+        twin = with_own_gradient(network, allocate(network.gradient))
+        # The penalty on weights is none of the examples': the first share has it, and its memory.
+        second = self._new_share(twin, optimizer, batch_size=self._batch_size // 2)
+        halves = Halves(
+            self._share,
+            second,
+            self._dropout_rng if self._has_dropout else None,
+            self._augment_rng,
         )
+        self._learner = halves
+        return halves
 
     @property
     def n_batches(self) -> int:
@@ -372,35 +369,20 @@ class Training:
 
     def _take_step(self, indices: Indices, rate: float) -> float:
         """Learn one batch and return its loss; one that is not finite changes nothing."""
-        workspace = self._workspace.rows(len(indices))
         with np.errstate(over="ignore", invalid="ignore"):
-            x, y = self._batch.gather(
-                self._train.pixels, self._train.labels, indices, self._augment
-            )
-            weights = self._train.weights
-            if weights is not None:
-                weights = self._batch.gather_weights(weights, indices)
-            loss = self.network.backpropagate(
-                x,
-                y,
-                workspace,
-                example_weights=weights,
-                l2=self._l2,
-                l1=self._l1,
-                dropout=self._dropout,
-                rng=self._dropout_rng,
-                label_smoothing=self._label_smoothing,
-            )
+            loss = self._learner.gradient(indices)
             if isfinite(loss):
                 ends_epoch = self._batches_done + 1 == self.n_batches
+                if ends_epoch or self._clip_norm:
+                    self._learner.complete_gradient()
                 if ends_epoch:
                     self._checkup.before_step()
                 if self._clip_norm:
                     clip_to_norm(self.network.gradient, self._clip_norm)
-                self.optimizer.update(self.network.parameters, self.network.gradient, rate)
+                self._learner.update(rate, self.optimizer.step_count + 1)
                 if self._max_norm:
                     limit_incoming_norms(
-                        self.network.layers[:-1], workspace.penalty[:-1], self._max_norm
+                        self.network.layers[:-1], self._share.workspace.penalty[:-1], self._max_norm
                     )
                 if ends_epoch:
                     self._checkup.after_step()

@@ -1,9 +1,16 @@
-"""How long will an epoch take? Measured, by taking a few real steps on this machine."""
+"""How long will an epoch take? Measured, by taking a few real steps on this machine.
+
+A network that two processes will train is measured in a process of its own, which starts the second
+one: a server with many threads must not be forked.
+"""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +19,13 @@ from neuralscope.data import Dataset
 from neuralscope.engine import StepEnd
 from neuralscope.engine.batches import count_batches
 from neuralscope.runs.config import RunConfig
+from neuralscope.runs.cores import Cores, blas_threads, cores_for
 from neuralscope.runs.experiment import prepare
-from neuralscope.runs.threads import blas_threads, limited_to
 
 MOST_SECONDS = 0.25
+
+PATIENCE = 20.0
+"""Seconds after which a process that measures is given up."""
 
 TIMED = ("dataset", "hidden", "activation", "optimizer", "batch_size", "augmentation")
 """Settings that change the time of a step."""
@@ -62,12 +72,25 @@ def measure_epoch(
         image_shape: Rows and columns of an image.
         n_classes: Number of classes.
     """
+    cores = cores_for(config, image_shape[0] * image_shape[1], n_classes)
+    if cores.processes > 1:
+        try:
+            return _measured_apart(config, n_train, image_shape, n_classes)
+        except (OSError, subprocess.SubprocessError, ValueError, TypeError):
+            n_features = image_shape[0] * image_shape[1]
+            cores = Cores(1, blas_threads(config, n_features, n_classes))
+    return _measured(config, n_train, image_shape, n_classes, cores)
+
+
+def _measured(
+    config: RunConfig, n_train: int, image_shape: tuple[int, int], n_classes: int, cores: Cores
+) -> Estimate:
     steps_per_epoch = count_batches(n_train, config.batch_size)
     n_made_up = min(n_train, 40 * config.batch_size)
     dataset = _made_up(config.dataset, n_made_up, image_shape, n_classes)
     training = prepare(replace(config, learning_rate=1e-5), dataset)
     times = []
-    with limited_to(blas_threads(config, dataset.n_features, dataset.n_classes)):
+    with cores.at_work(training):
         began = time.perf_counter()
         for record in training.records():
             if not isinstance(record, StepEnd):
@@ -98,3 +121,31 @@ def _made_up(name: str, n: int, image_shape: tuple[int, int], n_classes: int) ->
         pixel_max=255,
         digest="",
     )
+
+
+def _measured_apart(
+    config: RunConfig, n_train: int, image_shape: tuple[int, int], n_classes: int
+) -> Estimate:
+    """Have another process measure."""
+    question = json.dumps([config.as_dict(), n_train, image_shape, n_classes])
+    answer = subprocess.run(
+        [sys.executable, "-m", "neuralscope.runs.estimate", question],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    return Estimate(**json.loads(answer.stdout))
+
+
+def main(arguments: list[str]) -> None:
+    """Answer a process that has us measure."""
+    settings, n_train, (rows, columns), n_classes = json.loads(arguments[0])
+    config = RunConfig.from_dict(settings)
+    cores = cores_for(config, rows * columns, n_classes)
+    estimate = _measured(config, n_train, (rows, columns), n_classes, cores)
+    sys.stdout.write(json.dumps(asdict(estimate)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -25,6 +25,7 @@ from neuralscope.engine import OPTIMIZERS
 from neuralscope.engine.batches import count_batches
 from neuralscope.errors import ConfigError, DataError, NeuralScopeError, StoreError, WeightsError
 from neuralscope.runs.config import SETTINGS, RunConfig
+from neuralscope.runs.cores import recorded
 from neuralscope.runs.snapshots import (
     LATEST,
     SnapshotInfo,
@@ -317,6 +318,8 @@ def reproduce(store: Store, run_id: str) -> str:
     )
     if beginning is not None:
         _begin_with(store, again, *beginning, run.data_digest)
+    if (cores := recorded(run.machine)) is not None:
+        store.set_machine(again, cores._asdict())
     return again
 
 
@@ -376,7 +379,12 @@ def _reasons(store: Store, original: Run, again: Run) -> Iterator[str]:
         before, now = original.versions.get(name, "none"), again.versions.get(name, "none")
         if before != now and original.versions and again.versions:
             yield f"{name} was {before} and is {now}"
-    for key, words in (("blas_threads", "threads"), ("processor", "processor")):
+    kept = (
+        ("blas_threads", "threads"),
+        ("processes", "processes"),
+        ("processor", "processor"),
+    )
+    for key, words in kept:
         if key in original.machine and key in again.machine:
             former, latter = original.machine[key], again.machine[key]
             if former != latter:

@@ -10,8 +10,8 @@ from neuralscope.engine import Training
 from neuralscope.engine.batches import count_batches
 from neuralscope.engine.rate_test import STEPS, RateTried, try_rates
 from neuralscope.runs.config import RunConfig
+from neuralscope.runs.cores import blas_threads, limited_to
 from neuralscope.runs.experiment import prepare
-from neuralscope.runs.threads import blas_threads, limited_to
 
 NOT_READ = (
     *("learning_rate", "epochs", "patience"),

@@ -713,6 +713,10 @@ class Store:
         """Write down which data a run must be trained on."""
         self._set_column(run_id, "data_digest", digest)
 
+    def set_machine(self, run_id: str, machine: dict[str, Any]) -> None:
+        """Write down in advance what of a machine a run is to use."""
+        self._set_column(run_id, "machine", json.dumps(machine))
+
     def enqueue(self, run_id: str) -> None:
         """Put an adopted run at the end of the queue."""
         now = time.time()

@@ -47,6 +47,7 @@ from neuralscope.engine import (
     score,
 )
 from neuralscope.errors import DataError, NeuralScopeError, StoreError, WeightsError
+from neuralscope.runs.cores import Cores, cores_for, recorded
 from neuralscope.runs.experiment import examples, prepare
 from neuralscope.runs.machine import machine, versions
 from neuralscope.runs.snapshots import SnapshotKeeper, list_snapshots, states
@@ -67,7 +68,6 @@ from neuralscope.runs.store import (
     StepBlock,
     Store,
 )
-from neuralscope.runs.threads import blas_threads, limited_to
 
 POLL_EVERY = 0.05
 """Seconds between two looks at the commands."""
@@ -109,6 +109,7 @@ class Trainer:
         *,
         dataset: Dataset | None = None,
         owner: int | None = None,
+        is_watched: bool = True,
         on_record: Callable[[Record], None] = lambda record: None,
         on_wait: Callable[[int], None] = lambda place: None,
     ) -> None:
@@ -119,6 +120,7 @@ class Trainer:
             run_id: Which it is.
             dataset: What it is trained on, if it is loaded already.
             owner: Parent process without which the run is unwanted; None for nobody.
+            is_watched: Whether to leave a core to a browser (see `cores`), if the run is new.
             on_record: Is shown every record.
             on_wait: Is told the place in the queue, or 0 for a pause, over and over while waiting.
 
@@ -145,6 +147,7 @@ class Trainer:
         self._training: Training | None = None
         self._keeper: SnapshotKeeper | None = None
         self._began = time.perf_counter()
+        self._is_watched = is_watched
         self._is_new = True  # not restored from a snapshot
         self._seconds_before = 0.0  # what it took to come to that snapshot
         self._waited = 0.0  # seconds in the queue and in pauses that are over
@@ -206,14 +209,15 @@ class Trainer:
                 f"The data set {dataset.name} has changed since this run was trained on it, so it "
                 "cannot go on; it can be trained again from its configuration instead."
             )
-        n_threads = blas_threads(self._config, dataset.n_features, dataset.n_classes)
-        if run.step:  # more or fewer threads than before would add in another order
-            n_threads = int(run.machine.get("blas_threads", n_threads))
-        with limited_to(n_threads):
-            self._compute_on(dataset, n_threads)
-
-    def _compute_on(self, dataset: Dataset, n_threads: int) -> None:
+        # What is written down holds: other threads or processes would add in another order.
+        cores = recorded(run.machine) or cores_for(
+            self._config, dataset.n_features, dataset.n_classes, is_watched=self._is_watched
+        )
         training = prepare(self._config, dataset)
+        with cores.at_work(training):
+            self._compute_with(training, dataset, cores)
+
+    def _compute_with(self, training: Training, dataset: Dataset, cores: Cores) -> None:
         self.network = training.network
         self._training = training
         self._keeper = SnapshotKeeper(self._store, self._run_id, dataset.n_classes, self._flush)
@@ -221,7 +225,7 @@ class Trainer:
             self._run_id,
             data_digest=dataset.digest,
             versions=versions(),
-            machine={**machine(), "blas_threads": n_threads},
+            machine={**machine(), **cores._asdict()},
             steps_per_epoch=training.n_batches,
         )
         origin = self._go_on(training, self._keeper)

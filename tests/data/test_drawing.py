@@ -19,8 +19,8 @@ from neuralscope.data.drawing import CANVAS, Ink, Stroke
 from neuralscope.engine import Network
 from neuralscope.errors import DataError
 from neuralscope.runs import RunConfig
+from neuralscope.runs.cores import limited_to
 from neuralscope.runs.experiment import prepare
-from neuralscope.runs.threads import limited_to
 
 # A seven and a one, as shares of the sheet.
 SEVEN = (Stroke(((0.2, 0.2), (0.8, 0.2), (0.45, 0.85))),)

@@ -47,13 +47,16 @@ def assert_no_array_is_made(records: Iterator[Record], n: int) -> None:
     assert peak - before < BUFFER / 2
 
 
+@pytest.mark.parametrize("is_halved", [False, True])
 @pytest.mark.parametrize(
     ("optimizer", "activation", "extras"),
     [(name, "relu", {}) for name in OPTIMIZERS]
     + [("sgd", name, {}) for name in ACTIVATIONS]
     + [("sgd", "relu", EVERYTHING)],
 )
-def test_steps_allocate_no_array(optimizer: str, activation: str, extras: dict[str, Any]) -> None:
+def test_steps_allocate_no_array(
+    optimizer: str, activation: str, extras: dict[str, Any], is_halved: bool
+) -> None:
     rng = np.random.default_rng(0)
     n = 12 * BATCH + 1  # 13 batches an epoch, the last of them short
     examples = Examples(
@@ -75,6 +78,8 @@ def test_steps_allocate_no_array(optimizer: str, activation: str, extras: dict[s
         shuffle_rng=rng,
         dropout_rng=rng,
     )
+    if is_halved:
+        training.halve()
     records = training.records()
     for _ in islice(records, 13 + 3 + 1):  # through the short batch and into the second epoch
         pass

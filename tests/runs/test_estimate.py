@@ -10,7 +10,7 @@ import pytest
 from neuralscope.data import Dataset
 from neuralscope.engine import StepEnd
 from neuralscope.runs import RunConfig, as_measured, estimate, measure_epoch, prepare
-from neuralscope.runs.threads import limited_to
+from neuralscope.runs.cores import limited_to
 
 DIGITS: dict[str, Any] = {"n_train": 1257, "image_shape": (8, 8), "n_classes": 10}
 MNIST: dict[str, Any] = {"n_train": 55_000, "image_shape": (28, 28), "n_classes": 10}

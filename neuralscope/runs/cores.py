@@ -1,0 +1,108 @@
+"""How many cores a run may use, and in which way.
+
+A product that takes a fraction of a millisecond gains next to nothing from a second thread, and
+loses a lot when that core is busy with something else, such as the browser that watches. So small
+networks compute on one core. Larger ones take more: on two cores, each of two processes learns
+half of every batch (see `neuralscope.runs.partner`), where nobody watches already from a size at
+which that pays; on more cores the matrix library has a thread on each.
+
+What is decided depends on the configuration, the machine and the watching only, is written down
+with the run, and holds for it ever after, because the bits of a result depend on it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from threadpoolctl import threadpool_limits
+
+from neuralscope.engine import Training
+from neuralscope.runs.config import RunConfig
+from neuralscope.runs.machine import THREAD_VARIABLES, usable_cores
+from neuralscope.runs.partner import can_have_partner, partnership
+
+WORTH_HALVING = 10e6
+"""Floating-point operations in a product from which half of it is worth a meeting."""
+
+WORTH_SHARING = 40e6
+"""From which a second core is worth more to the run than to whoever watches it."""
+
+FEW = 3
+"""Cores with which two processes do better than two threads."""
+
+
+class Cores(NamedTuple):
+    """What a run may use.
+
+    Attributes:
+        processes: 1, or 2 that learn half of each batch each.
+        blas_threads: Threads for the products of each.
+    """
+
+    processes: int
+    blas_threads: int
+
+    @contextmanager
+    def at_work(self, training: Training) -> Iterator[None]:
+        """Have a training use them while this context lasts."""
+        with ExitStack() as stack:
+            stack.enter_context(limited_to(self.blas_threads))
+            if self.processes == 2:
+                stack.enter_context(partnership(training))
+            yield
+
+
+def cores_for(
+    config: RunConfig, n_features: int, n_classes: int, *, is_watched: bool = True
+) -> Cores:
+    """Return what a run of this configuration may use.
+
+    A limit that the user has set (OPENBLAS_NUM_THREADS and the like) is kept.
+
+    Args:
+        config: The configuration.
+        n_features: Inputs of the network.
+        n_classes: Its outputs.
+        is_watched: Whether a browser on the same machine draws what comes out.
+    """
+    if 1 < _most_cores() <= FEW and can_have_partner():
+        worth_it = WORTH_SHARING if is_watched else WORTH_HALVING
+        is_worth_it = _largest_product(config, n_features, n_classes) >= worth_it
+        return Cores(processes=2 if is_worth_it else 1, blas_threads=1)
+    return Cores(processes=1, blas_threads=blas_threads(config, n_features, n_classes))
+
+
+def recorded(machine: Mapping[str, Any]) -> Cores | None:
+    """Return what a run was said to use when it was computed before; None where nothing was."""
+    if "blas_threads" not in machine:
+        return None
+    # Runs from before there were partners do not say so.
+    return Cores(int(machine.get("processes", 1)), int(machine["blas_threads"]))
+
+
+def blas_threads(config: RunConfig, n_features: int, n_classes: int) -> int:
+    """Return the number of threads for the products of one process that works alone."""
+    largest = _largest_product(config, n_features, n_classes)
+    return _most_cores() if largest >= WORTH_SHARING else 1
+
+
+def limited_to(n_threads: int) -> Any:
+    """Return a context in which NumPy's products use this many threads."""
+    return threadpool_limits(limits=n_threads, user_api="blas")
+
+
+def _largest_product(config: RunConfig, n_features: int, n_classes: int) -> int:
+    """Return the floating-point operations of the largest product in a step's forward pass."""
+    sizes = config.sizes(n_features, n_classes)
+    return max(2 * config.batch_size * n_in * n_out for n_in, n_out in pairwise(sizes))
+
+
+def _most_cores() -> int:
+    limits = [os.environ.get(name, "") for name in THREAD_VARIABLES]
+    return min(
+        [usable_cores(), *(int(limit) for limit in limits if limit.isdecimal() and int(limit))]
+    )
