@@ -21,6 +21,7 @@ from neuralscope.engine.batches import count_batches
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.cores import Cores, blas_threads, cores_for
 from neuralscope.runs.experiment import prepare
+from neuralscope.runs.launcher import environment
 
 MOST_SECONDS = 0.25
 
@@ -134,6 +135,7 @@ def _measured_apart(
         text=True,
         timeout=PATIENCE,
         check=True,
+        env=environment(),
     )
     return Estimate(**json.loads(answer.stdout))
 

@@ -35,8 +35,6 @@ def start_trainer(store: Store, run_id: str) -> None:
         StoreError: No process can be started; the run has failed then.
     """
     folder = store.folder(run_id)
-    package_home = Path(__file__).parents[2]
-    search_path = [str(package_home), os.environ.get("PYTHONPATH", "")]
     command = [
         *(sys.executable, "-m", "neuralscope.runs.trainer", run_id),
         *("--store", str(store.path.resolve()), "--owner", str(os.getpid())),
@@ -46,7 +44,7 @@ def start_trainer(store: Store, run_id: str) -> None:
         with (folder / LOG_NAME).open("wb") as log:
             process = subprocess.Popen(
                 command,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search_path))},
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -58,3 +56,10 @@ def start_trainer(store: Store, run_id: str) -> None:
         raise StoreError(reason) from error
     # Somebody has to wait for a child, or it stays in the process table as a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which another Python finds this package, wherever it starts."""
+    package_home = Path(__file__).parents[2]
+    search_path = [str(package_home), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search_path))}

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import itertools
+import json
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from typing import Any
@@ -8,9 +11,11 @@ from typing import Any
 import pytest
 
 from neuralscope.data import Dataset
-from neuralscope.engine import StepEnd
-from neuralscope.runs import RunConfig, as_measured, estimate, measure_epoch, prepare
+from neuralscope.engine import StepEnd, Training
+from neuralscope.runs import RunConfig, as_measured, cores, estimate, measure_epoch, prepare
 from neuralscope.runs.cores import limited_to
+from neuralscope.runs.machine import THREAD_VARIABLES
+from neuralscope.runs.partner import can_have_partner, partnership
 
 DIGITS: dict[str, Any] = {"n_train": 1257, "image_shape": (8, 8), "n_classes": 10}
 MNIST: dict[str, Any] = {"n_train": 55_000, "image_shape": (28, 28), "n_classes": 10}
@@ -118,3 +123,72 @@ def test_every_setting_either_changes_the_time_or_does_not() -> None:
         name: value for name, value in vars(RunConfig()).items() if value == 0 and name != "seed"
     }
     assert set(strengths) - {"patience", "warmup_epochs"} == set(estimate.STRENGTHS)
+
+
+# Two processes -----------------------------------------------------------------------------------
+
+WIDE = RunConfig(hidden=(512,), batch_size=128)
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "usable_cores", lambda: 2)
+    monkeypatch.setattr(cores, "can_have_partner", lambda: True)
+    for name in THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_what_two_processes_will_train_is_measured_apart(
+    two_cores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    run = subprocess.run
+
+    def spy(command: list[str], **options: Any) -> Any:
+        asked.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", spy)
+    monkeypatch.chdir("/")
+    told = measure_epoch(WIDE, **MNIST)
+    assert told.n_steps >= 1
+    assert 0.0 < told.seconds_per_epoch < 600.0
+    assert [command[:3] for command in asked] == [
+        [sys.executable, "-m", "neuralscope.runs.estimate"]
+    ]
+    measure_epoch(RunConfig(hidden=(32,)), **MNIST)
+    assert len(asked) == 1
+
+
+@pytest.mark.skipif(not can_have_partner(), reason="only Linux lets a fork multiply matrices")
+def test_apart_it_is_measured_with_a_partner(
+    two_cores: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[Training] = []
+    monkeypatch.setattr(cores, "partnership", lambda t: started.append(t) or partnership(t))
+    estimate.main([json.dumps([WIDE.as_dict(), 2000, [28, 28], 10])])
+    assert len(started) == 1
+    assert json.loads(capsys.readouterr().out)["seconds_per_epoch"] > 0.0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OSError("no more processes"),
+        subprocess.CalledProcessError(1, "python"),
+        subprocess.TimeoutExpired("python", 20),
+        subprocess.CompletedProcess("python", 0, "not a number", ""),
+        subprocess.CompletedProcess("python", 0, "{}", ""),
+    ],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_where_that_fails_it_is_measured_here(
+    two_cores: None, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    assert measure_epoch(WIDE, **MNIST).seconds_per_epoch > 0.0

@@ -26,6 +26,8 @@ from neuralscope.runs import (
     trainer,
 )
 from neuralscope.runs import store as store_module
+from neuralscope.runs.cores import Cores, recorded
+from neuralscope.runs.partner import can_have_partner
 from neuralscope.runs.snapshots import load_state, write_state
 from neuralscope.runs.trainer import Trainer
 
@@ -364,6 +366,18 @@ def test_a_run_comes_out_again_to_the_bit(store: Store, train: Train, config: Ru
     )
 
 
+@pytest.mark.skipif(not can_have_partner(), reason="only Linux lets a fork multiply matrices")
+def test_a_run_comes_out_again_with_as_many_processes_as_it_had(
+    store: Store, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "cores_for", lambda *_, **__: Cores(2, 1))
+    original = train(MOMENTUM)
+    monkeypatch.undo()  # a run of its own would have one
+    again = train(lineage.reproduce(store, original.run_id))
+    assert recorded(original.machine) == recorded(again.machine) == Cores(2, 1)
+    assert lineage.verdict(store, original.run_id, again.run_id).is_identical
+
+
 def test_a_fork_comes_out_again_from_where_it_began(store: Store, train: Train) -> None:
     parent = train(MOMENTUM)
     config = replace(MOMENTUM, learning_rate=0.1)
@@ -412,12 +426,13 @@ def test_what_else_differs_is_named(store: Store, train: Train) -> None:
             "UPDATE runs SET data_digest = 'another', versions = ?, machine = ? WHERE run_id = ?",
             (
                 json.dumps({**original.versions, "numpy": "1.0"}),
-                json.dumps({**original.machine, "blas_threads": 9}),
+                json.dumps({**original.machine, "blas_threads": 9, "processes": 7}),
                 original.run_id,
             ),
         )
     verdict = lineage.verdict(store, original.run_id, other.run_id)
     assert (verdict.is_identical, verdict.first_epoch) == (False, 1)
+    processes = other.machine["processes"]
     threads, numpy = other.machine["blas_threads"], other.versions["numpy"]
     assert verdict.reasons == (
         "the setting l2 is another one",
@@ -425,6 +440,7 @@ def test_what_else_differs_is_named(store: Store, train: Train) -> None:
         "the data has another digest",
         f"numpy was 1.0 and is {numpy}",
         f"the threads were 9 and are {threads}",
+        f"the processes were 7 and are {processes}",
     )
     assert verdict.text == f"It differs from epoch 1 on; {', '.join(verdict.reasons)}."
 

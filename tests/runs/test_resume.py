@@ -30,6 +30,8 @@ from neuralscope.runs import (
     trainer,
 )
 from neuralscope.runs import store as store_module
+from neuralscope.runs.cores import Cores, recorded
+from neuralscope.runs.partner import PartnerProcess, can_have_partner
 from neuralscope.runs.snapshots import load_state
 from neuralscope.runs.trainer import Trainer
 
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from tests.runs.conftest import Laboratory
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+needs_a_partner = pytest.mark.skipif(
+    not can_have_partner(), reason="only Linux lets a fork multiply matrices"
+)
 ONE_SENTENCE = r"^[^\n]+[.]$"
 
 PLAIN = RunConfig("digits", (16,), epochs=40, batch_size=16, seed=5)
@@ -108,14 +113,15 @@ def uninterrupted(
     tmp_path_factory: pytest.TempPathFactory, digits: Dataset
 ) -> Callable[[RunConfig], dict[str, Any]]:
     store = Store(tmp_path_factory.mktemp("uninterrupted"))
-    known: dict[RunConfig, dict[str, Any]] = {}
+    known: dict[tuple[RunConfig, int], dict[str, Any]] = {}
 
-    def outcome_of(config: RunConfig) -> dict[str, Any]:
-        if config not in known:
+    def outcome_of(config: RunConfig, processes: int = 1) -> dict[str, Any]:
+        if (config, processes) not in known:
             run_id = store.create(config)
+            store.set_machine(run_id, Cores(processes, 1)._asdict())
             train(store, run_id, digits)
-            known[config] = outcome(store, run_id)
-        return known[config]
+            known[config, processes] = outcome(store, run_id)
+        return known[config, processes]
 
     return outcome_of
 
@@ -143,20 +149,27 @@ def spawn(laboratory: Laboratory, run_id: str, code: str = OFTEN) -> subprocess.
 
 @needs_signals
 @pytest.mark.parametrize(
-    ("config", "n_kills"),
-    [(PLAIN, 6), (MOMENTUM, 7), (EVERYTHING, 7)],
-    ids=["plain", "momentum", "everything"],
+    ("config", "processes", "n_kills"),
+    [
+        (PLAIN, 1, 5),
+        (MOMENTUM, 1, 5),
+        (EVERYTHING, 1, 5),
+        pytest.param(EVERYTHING, 2, 5, marks=needs_a_partner),
+    ],
+    ids=["plain", "momentum", "everything", "everything, by two"],
 )
 def test_killed_at_random_moments_it_ends_in_the_same_bits(
     laboratory: Laboratory,
-    uninterrupted: Callable[[RunConfig], dict[str, Any]],
+    uninterrupted: Callable[[RunConfig, int], dict[str, Any]],
     config: RunConfig,
+    processes: int,
     n_kills: int,
 ) -> None:
     chance, store = random.Random(20), laboratory.store
     n_killed = 0
     while n_killed < n_kills:
         run_id = store.create(config)
+        store.set_machine(run_id, Cores(processes, 1)._asdict())
         while True:
             process = spawn(laboratory, run_id)
             if n_killed < n_kills:
@@ -172,7 +185,8 @@ def test_killed_at_random_moments_it_ends_in_the_same_bits(
                 break
             resume_at_once(store, run_id)
         assert_each_step_is_there_once(store, run_id)
-        assert outcome(store, run_id) == uninterrupted(config)
+        assert outcome(store, run_id) == uninterrupted(config, processes)
+        assert recorded(store.run(run_id).machine) == (processes, 1)
 
 
 KILLED_AT = """
@@ -302,6 +316,34 @@ def test_it_goes_on_with_as_many_threads_as_it_began_with(store: Store, stopped:
         db.execute("UPDATE runs SET machine = ? WHERE run_id = ?", (text, stopped))
     lineage.resume(store, stopped, epochs=5)
     assert Trainer(store, stopped).run().machine["blas_threads"] == 3
+
+
+@needs_a_partner
+def test_a_run_of_two_processes_that_loses_one_of_them_in_mid_step_fails_and_can_be_resumed(
+    store: Store,
+    digits: Dataset,
+    uninterrupted: Callable[[RunConfig, int], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_id = store.create(MOMENTUM)
+    store.set_machine(run_id, Cores(2, 1)._asdict())
+    n_left = 30
+
+    def die(self: PartnerProcess) -> float:
+        nonlocal n_left
+        n_left -= 1
+        if not n_left:
+            raise NeuralScopeError("The process that computes half of each step was killed.")
+        return finish(self)
+
+    finish = PartnerProcess.finish
+    monkeypatch.setattr(PartnerProcess, "finish", die)
+    failed = train(store, run_id, digits)
+    assert (failed.status, failed.message[:11]) == ("failed", "The process")
+    monkeypatch.undo()
+    lineage.resume(store, run_id)
+    train(store, run_id, digits)
+    assert outcome(store, run_id) == uninterrupted(MOMENTUM, 2)
 
 
 def test_a_run_that_never_took_a_step_begins(
