@@ -8,7 +8,6 @@ VENV_PYTHON   := $(VENV)/bin/python
 # A stamp is written last, so a broken-off installation starts again.
 INSTALLED     := $(VENV)/installed
 DEV_INSTALLED := $(VENV)/dev-installed
-ON_ALL_CORES  := -n auto --dist loadgroup
 PIP_INSTALL   := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -24,8 +23,8 @@ help:  ## show this list
 run: $(INSTALLED)  ## open the dashboard in the browser
 	@$(VENV_PYTHON) -m neuralscope dashboard $(ARGS)
 
-test: $(INSTALLED)  ## run the tests, on all cores where the developer's tools are installed
-	@$(VENV_PYTHON) -m pytest $$($(VENV_PYTHON) -c 'import xdist' 2>/dev/null && printf '%s' '$(ON_ALL_CORES)') $(ARGS)
+test: $(INSTALLED)  ## run the tests, on all cores
+	@$(VENV_PYTHON) -m pytest -n auto $(ARGS)
 
 check: lint test  ## check format, style and types, then run the tests
 

@@ -20,9 +20,9 @@ from statistics import median
 from benchmarks.pictures import real_pictures_are_here
 from neuralscope.data import Dataset, load_dataset
 from neuralscope.engine import score
-from neuralscope.runs import RunConfig, train
-from neuralscope.runs.cores import blas_threads, limited_to
-from neuralscope.runs.experiment import examples, new_network
+from neuralscope.runs import RunConfig
+from neuralscope.runs.cores import cores_for
+from neuralscope.runs.experiment import examples, prepare
 
 GOALS = {
     97.0: RunConfig(
@@ -64,13 +64,14 @@ class Result:
 
 def result(config: RunConfig, dataset: Dataset) -> Result:
     """Train a network from its first weights to its last step, then test it."""
-    network = new_network(config, dataset.n_features, dataset.n_classes)
-    with limited_to(blas_threads(config, dataset.n_features, dataset.n_classes)):
+    training = prepare(config, dataset)
+    cores = cores_for(config, dataset.n_features, dataset.n_classes, is_watched=False)
+    with cores.at_work(training):
         began = time.perf_counter()
-        for _ in train(config, dataset, network=network):
+        for _ in training.records():
             pass
         seconds = time.perf_counter() - began
-    return Result(100 * score(network, examples(dataset, "test"))[0].accuracy, seconds)
+    return Result(100 * score(training.network, examples(dataset, "test"))[0].accuracy, seconds)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from neuralscope.runs.listing import newest
+from neuralscope.runs.listing import is_any, newest
 from neuralscope.ui import (
     compare,
     frame,
@@ -21,6 +21,9 @@ from neuralscope.ui import (
 
 def comparison() -> None:
     """Choose among the runs, and draw them over each other."""
+    if not is_any(resources.store()):
+        run_list.invite()
+        return
     runs = run_list.chosen()
     labels = run_picker.labels([*runs, *newest(resources.store(), run_picker.MOST_SHOWN)])
     st.multiselect(

@@ -1,4 +1,7 @@
-"""What every test gets: an empty run store and a data home of the session's own."""
+"""What every test gets: an empty run store and a data home of the session's own.
+
+And how the tests are shared out where several cores are at work.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,37 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from neuralscope.runs.machine import usable_cores
+
+
+class FileByFile(LoadScopeScheduling):
+    """A file of tests is done by one core; those with a browser are all done by the same one.
+
+    Two browsers at a time, each with its server and trainers, would be slower than one after the
+    other, and what is made once for the tests of a file is made only once.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return what a test is kept together with."""
+        path = nodeid.partition("::")[0]
+        return BROWSER_TESTS if path.startswith(BROWSER_TESTS) else path
+
+
+BROWSER_TESTS = "tests/browser/"
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: who does the browser tests waits half of the time."""
+    return usable_cores() + 1
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return FileByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

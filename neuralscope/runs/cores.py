@@ -31,6 +31,8 @@ WORTH_HALVING = 10e6
 WORTH_SHARING = 40e6
 """From which a second core is worth more to the run than to whoever watches it."""
 
+MOST_THREADS = 1024
+
 FEW = 3
 """Cores with which two processes do better than two threads."""
 
@@ -77,11 +79,15 @@ def cores_for(
 
 
 def recorded(machine: Mapping[str, Any]) -> Cores | None:
-    """Return what a run was said to use when it was computed before; None where nothing was."""
-    if "blas_threads" not in machine:
+    """Return what a run used when it was computed before; None where that is not known.
+
+    What a file says that was imported is not trusted further than that it makes sense.
+    """
+    processes = machine.get("processes", 1)  # runs from before there were partners do not say so
+    threads = machine.get("blas_threads")
+    if processes not in (1, 2) or not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
         return None
-    # Runs from before there were partners do not say so.
-    return Cores(int(machine.get("processes", 1)), int(machine["blas_threads"]))
+    return Cores(processes, threads)
 
 
 def blas_threads(config: RunConfig, n_features: int, n_classes: int) -> int:

@@ -26,7 +26,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -72,17 +72,24 @@ def partnership(training: Training) -> Iterator[None]:
         MemoryError: There is none left to be shared.
     """
     halves = training.halve(allocate=shared_like)
-    try:
-        partner = PartnerProcess(halves.second)
-    except (OSError, ImportError):  # no more processes allowed, or no semaphores
-        yield
-        return
-    alone, halves.partner = halves.partner, partner
+    ourselves = halves.partner
+    process = _start(halves.second)
+    halves.partner = process or ourselves
     try:
         yield
     finally:
-        halves.partner = alone
-        partner.close()
+        halves.partner = ourselves
+        if process:
+            process.close()
+
+
+def _start(half: Half) -> PartnerProcess | None:
+    if not can_have_partner():  # a run that began on another machine may have had one
+        return None
+    try:
+        return PartnerProcess(half)
+    except (OSError, ImportError):  # no more processes allowed, or no semaphores
+        return None
 
 
 def shared_like(array: npt.NDArray[T]) -> npt.NDArray[T]:
@@ -156,7 +163,11 @@ class PartnerProcess:
     def _has_finished(self) -> bool:
         """Wait until it is done; return False if it has died instead."""
         while not _arrives(self._done):
-            if self._pid and os.waitpid(self._pid, os.WNOHANG)[0]:
+            try:
+                has_ended, _ = os.waitpid(self._pid, os.WNOHANG)
+            except ChildProcessError:  # somebody else has taken note of its end
+                has_ended = self._pid
+            if has_ended:
                 self._pid = 0
                 return False
         return True
@@ -164,8 +175,9 @@ class PartnerProcess:
     def close(self) -> None:
         """End the process, which has nothing to save."""
         if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
             self._pid = 0
 
     # The partner's side --------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def show() -> None:
     st.session_state.pop(_CHANGED, None)
     _tell_of_deleted()
     if not is_any(store):
-        _invite()
+        invite()
         return
     known = choices(store)
     _filters(known.datasets, known.tags)
@@ -59,7 +59,8 @@ def show() -> None:
         run_card.show(runs[0], known.tags)
 
 
-def _invite() -> None:
+def invite() -> None:
+    """Say that there is nothing to list yet, and lead to where that changes."""
     st.info("No network has been trained yet.", icon=":material/model_training:")
     frame.go("Train", "Train the first one", icon=":material/play_arrow:")
 

@@ -47,14 +47,10 @@ CHROMIUM_FLAGS = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder; on several cores, one of them does all: a browser is enough.
-
-    They come first, since they take longest.
-    """
+    """Mark every test of this folder. They come first, since they take longest."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
     items.sort(key=lambda item: item.get_closest_marker("browser") is None)
 
 

@@ -17,9 +17,6 @@ import pytest
 
 from neuralscope.cli import dashboard
 
-# They take the first port that is free: two at a time would want the same one.
-pytestmark = pytest.mark.xdist_group("dashboard")
-
 Cli = Callable[..., Any]
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -130,7 +130,15 @@ def test_names_are_text_and_no_markup(store: Store, compared: Open) -> None:
     assert any("**x** :red[y]" in alt for alt in alts(page))
 
 
+def test_without_a_run_it_leads_to_the_first(compared: Open) -> None:
+    page = compared([])
+    assert page.said("info") == ["No network has been trained yet."]
+    assert page.is_primary("Train the first one")
+    assert not page.app.multiselect
+
+
 def test_fewer_than_two_are_no_comparison(store: Store, compared: Open) -> None:
+    write(store, SLOW)
     assert compared([]).says("Choose two or more")
     assert compared([write(store, FAST)]).says("Choose two or more")
     page = compared([write(store, FAST), "20200101-000000-abcd"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 from threadpoolctl import threadpool_info
@@ -89,10 +90,16 @@ def test_who_allows_one_thread_gets_one_process(monkeypatch: pytest.MonkeyPatch)
         ({"cores": 2}, None),
         ({"cores": 2, "blas_threads": 2}, Cores(1, 2)),  # written before there were partners
         ({"processes": 2, "blas_threads": 1}, Cores(2, 1)),
+        ({"processes": 3, "blas_threads": 1}, None),
+        ({"processes": "2", "blas_threads": 1}, None),
+        ({"processes": [2], "blas_threads": 1}, None),
+        ({"blas_threads": 0}, None),
+        ({"blas_threads": 10**9}, None),
+        ({"blas_threads": "many"}, None),
     ],
 )
 def test_what_is_written_down_is_read_again(
-    machine: dict[str, int], expected: Cores | None
+    machine: dict[str, Any], expected: Cores | None
 ) -> None:
     assert recorded(machine) == expected
 

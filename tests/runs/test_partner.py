@@ -150,6 +150,18 @@ def test_where_no_process_can_be_started_one_does_both_halves(
         assert (list(training.records()), training.network.parameters.tobytes()) == expect(PLAIN)
 
 
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_on_a_system_that_cannot_fork_one_does_both_halves(
+    digits: Dataset, expect: Any, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    # A run that began on Linux goes on elsewhere.
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.delattr(os, "fork")
+    training = prepare(PLAIN, digits)
+    with partnership(training):
+        assert (list(training.records()), training.network.parameters.tobytes()) == expect(PLAIN)
+
+
 def test_after_it_has_left_training_can_go_on(digits: Dataset, expect: Any) -> None:
     training = prepare(PLAIN, digits)
     records = training.records()
@@ -257,6 +269,23 @@ def test_what_fails_in_the_partner_is_done_at_home(capfd: pytest.CaptureFixture[
         if not process._pid:
             break
     assert "RuntimeError: not here" in capfd.readouterr().err
+    process.close()
+
+
+def test_somebody_else_may_take_note_of_its_end(slow: tuple[Slow, PartnerProcess]) -> None:
+    half, process = slow
+    process.begin_gradient(np.array([1, 2, 4]), 6, (-1, -1))
+    pid = process._pid
+    kill_once_begun(half, process)
+    os.waitpid(pid, 0)
+    assert process.finish() == 7.5
+
+
+def test_ending_it_when_it_has_ended_is_no_mistake() -> None:
+    process = PartnerProcess(Slow())  # type: ignore[arg-type]
+    os.kill(process._pid, signal.SIGKILL)
+    os.waitpid(process._pid, 0)
+    process.close()
     process.close()
 
 
