@@ -28,7 +28,7 @@ def test_accuracies(seed: int, dataset: Dataset) -> dict[int, float]:
     config = RunConfig(epochs=max(EPOCHS), seed=seed)
     network = new_network(config, dataset.n_features, dataset.n_classes)
     found = {}
-    with limited_to(blas_threads(config, dataset.n_features, dataset.n_classes)):
+    with limited_to(blas_threads(network.sizes, config.batch_size)):
         for record in train(config, dataset, network=network):
             if isinstance(record, EpochEnd) and record.epoch in EPOCHS:
                 found[record.epoch] = score(network, examples(dataset, "test"))[0].accuracy

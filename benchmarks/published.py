@@ -89,7 +89,7 @@ def result(config: RunConfig, dataset: Dataset) -> Result:
     """Train and test one network."""
     network = new_network(config, dataset.n_features, dataset.n_classes)
     began = time.perf_counter()
-    with limited_to(blas_threads(config, dataset.n_features, dataset.n_classes)):
+    with limited_to(blas_threads(network.sizes, config.batch_size)):
         for record in train(config, dataset, network=network):
             if isinstance(record, Diverged):
                 sys.exit(f"Training has diverged in epoch {record.epoch}: {record.what}.")

@@ -65,7 +65,7 @@ class Result:
 def result(config: RunConfig, dataset: Dataset) -> Result:
     """Train a network from its first weights to its last step, then test it."""
     training = prepare(config, dataset)
-    cores = cores_for(config, dataset.n_features, dataset.n_classes, is_watched=False)
+    cores = cores_for(training.network.sizes, config.batch_size, is_watched=False)
     with cores.at_work(training):
         began = time.perf_counter()
         for _ in training.records():

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.contestants import Epoch
 from benchmarks.pictures import Pictures
-from benchmarks.rows import N_CLASSES, N_FEATURES, Row
+from benchmarks.rows import Row
 from neuralscope.engine import (
     OPTIMIZERS,
     EpochEnd,
@@ -21,7 +21,6 @@ from neuralscope.engine import (
     Schedule,
     Training,
 )
-from neuralscope.runs import RunConfig
 from neuralscope.runs.cores import Cores, cores_for, limited_to
 from neuralscope.runs.partner import partnership
 
@@ -36,8 +35,7 @@ partners = ExitStack()
 
 def prepare(row: Row, pictures: Pictures) -> Epoch:
     """Return a function that times the steps of an epoch; its evaluation follows untimed."""
-    config = RunConfig(hidden=row.hidden, batch_size=row.batch_size)
-    return _prepare(row, pictures, cores_for(config, N_FEATURES, N_CLASSES, is_watched=False))
+    return _prepare(row, pictures, cores_for(row.sizes, row.batch_size, is_watched=False))
 
 
 def prepare_on_one_core(row: Row, pictures: Pictures) -> Epoch:
@@ -47,8 +45,7 @@ def prepare_on_one_core(row: Row, pictures: Pictures) -> Epoch:
 
 def prepare_evaluated(row: Row, pictures: Pictures) -> Epoch:
     """Return a function that times steps and evaluation."""
-    config = RunConfig(hidden=row.hidden, batch_size=row.batch_size)
-    cores = cores_for(config, N_FEATURES, N_CLASSES, is_watched=False)
+    cores = cores_for(row.sizes, row.batch_size, is_watched=False)
     return _prepare(row, pictures, cores, is_evaluated=True)
 
 

@@ -13,7 +13,7 @@ with the run, and holds for it ever after, because the bits of a result depend o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 from threadpoolctl import threadpool_limits
 
 from neuralscope.engine import Training
-from neuralscope.runs.config import RunConfig
 from neuralscope.runs.machine import THREAD_VARIABLES, usable_cores
 from neuralscope.runs.partner import can_have_partner, partnership
 
@@ -58,24 +57,21 @@ class Cores(NamedTuple):
             yield
 
 
-def cores_for(
-    config: RunConfig, n_features: int, n_classes: int, *, is_watched: bool = True
-) -> Cores:
-    """Return what a run of this configuration may use.
+def cores_for(sizes: Sequence[int], batch_size: int, *, is_watched: bool = True) -> Cores:
+    """Return what a run may use.
 
     A limit that the user has set (OPENBLAS_NUM_THREADS and the like) is kept.
 
     Args:
-        config: The configuration.
-        n_features: Inputs of the network.
-        n_classes: Its outputs.
+        sizes: Units of each layer of its network, inputs first.
+        batch_size: Examples a step.
         is_watched: Whether a browser on the same machine draws what comes out.
     """
     if 1 < _most_cores() <= FEW and can_have_partner():
         worth_it = WORTH_SHARING if is_watched else WORTH_HALVING
-        is_worth_it = _largest_product(config, n_features, n_classes) >= worth_it
+        is_worth_it = _largest_product(sizes, batch_size) >= worth_it
         return Cores(processes=2 if is_worth_it else 1, blas_threads=1)
-    return Cores(processes=1, blas_threads=blas_threads(config, n_features, n_classes))
+    return Cores(processes=1, blas_threads=blas_threads(sizes, batch_size))
 
 
 def recorded(machine: Mapping[str, Any]) -> Cores | None:
@@ -90,9 +86,9 @@ def recorded(machine: Mapping[str, Any]) -> Cores | None:
     return Cores(processes, threads)
 
 
-def blas_threads(config: RunConfig, n_features: int, n_classes: int) -> int:
+def blas_threads(sizes: Sequence[int], batch_size: int) -> int:
     """Return the number of threads for the products of one process that works alone."""
-    largest = _largest_product(config, n_features, n_classes)
+    largest = _largest_product(sizes, batch_size)
     return _most_cores() if largest >= WORTH_SHARING else 1
 
 
@@ -101,10 +97,9 @@ def limited_to(n_threads: int) -> Any:
     return threadpool_limits(limits=n_threads, user_api="blas")
 
 
-def _largest_product(config: RunConfig, n_features: int, n_classes: int) -> int:
+def _largest_product(sizes: Sequence[int], batch_size: int) -> int:
     """Return the floating-point operations of the largest product in a step's forward pass."""
-    sizes = config.sizes(n_features, n_classes)
-    return max(2 * config.batch_size * n_in * n_out for n_in, n_out in pairwise(sizes))
+    return max(2 * batch_size * n_in * n_out for n_in, n_out in pairwise(sizes))
 
 
 def _most_cores() -> int:

@@ -73,13 +73,13 @@ def measure_epoch(
         image_shape: Rows and columns of an image.
         n_classes: Number of classes.
     """
-    cores = cores_for(config, image_shape[0] * image_shape[1], n_classes)
+    sizes = config.sizes(image_shape[0] * image_shape[1], n_classes)
+    cores = cores_for(sizes, config.batch_size)
     if cores.processes > 1:
         try:
             return _measured_apart(config, n_train, image_shape, n_classes)
         except (OSError, subprocess.SubprocessError, ValueError, TypeError):
-            n_features = image_shape[0] * image_shape[1]
-            cores = Cores(1, blas_threads(config, n_features, n_classes))
+            cores = Cores(1, blas_threads(sizes, config.batch_size))
     return _measured(config, n_train, image_shape, n_classes, cores)
 
 
@@ -144,7 +144,7 @@ def main(arguments: list[str]) -> None:
     """Answer a process that has us measure."""
     settings, n_train, (rows, columns), n_classes = json.loads(arguments[0])
     config = RunConfig.from_dict(settings)
-    cores = cores_for(config, rows * columns, n_classes)
+    cores = cores_for(config.sizes(rows * columns, n_classes), config.batch_size)
     estimate = _measured(config, n_train, (rows, columns), n_classes, cores)
     sys.stdout.write(json.dumps(asdict(estimate)))
 

@@ -25,7 +25,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -162,15 +162,16 @@ class PartnerProcess:
 
     def _has_finished(self) -> bool:
         """Wait until it is done; return False if it has died instead."""
-        while not _arrives(self._done):
-            try:
-                has_ended, _ = os.waitpid(self._pid, os.WNOHANG)
-            except ChildProcessError:  # somebody else has taken note of its end
-                has_ended = self._pid
-            if has_ended:
-                self._pid = 0
-                return False
+        if not _await(self._done, self._has_died):
+            self._pid = 0
+            return False
         return True
+
+    def _has_died(self) -> bool:
+        try:
+            return os.waitpid(self._pid, os.WNOHANG)[0] != 0
+        except ChildProcessError:  # somebody else has taken note of its end
+            return True
 
     def close(self) -> None:
         """End the process, which has nothing to save."""
@@ -210,10 +211,7 @@ class PartnerProcess:
     def _serve(self, trainer: int) -> None:
         """Do what is asked for, until the trainer is gone."""
         with np.errstate(over="ignore", invalid="ignore"):
-            while True:
-                while not _arrives(self._go):
-                    if os.getppid() != trainer:
-                        return
+            while _await(self._go, lambda: os.getppid() != trainer):
                 self._work()
                 self._done.release()
 
@@ -231,7 +229,12 @@ class PartnerProcess:
             self._half.update(rate, int(step), bool(is_complete))
 
 
-def _arrives(semaphore: Semaphore) -> bool:
-    """Return whether a semaphore was released, now or within the time of a nap."""
+def _await(semaphore: Semaphore, is_in_vain: Callable[[], bool]) -> bool:
+    """Wait until a semaphore is released; return False where that is in vain."""
     look = semaphore.acquire
-    return any(look(False) for _ in range(LOOKS)) or look(True, NAP)
+    if any(look(False) for _ in range(LOOKS)):
+        return True
+    while not look(True, NAP):
+        if is_in_vain():
+            return False
+    return True

@@ -65,5 +65,5 @@ def run_rate_test(
         ConfigError: The data set is another one.
     """
     training = prepare_rate_test(config, dataset, steps=steps)
-    with limited_to(blas_threads(config, dataset.n_features, dataset.n_classes)):
+    with limited_to(blas_threads(training.network.sizes, config.batch_size)):
         yield from try_rates(training, steps=steps)

@@ -210,10 +210,10 @@ class Trainer:
                 "cannot go on; it can be trained again from its configuration instead."
             )
         # What is written down holds: other threads or processes would add in another order.
-        cores = recorded(run.machine) or cores_for(
-            self._config, dataset.n_features, dataset.n_classes, is_watched=self._is_watched
-        )
         training = prepare(self._config, dataset)
+        cores = recorded(run.machine) or cores_for(
+            training.network.sizes, self._config.batch_size, is_watched=self._is_watched
+        )
         with cores.at_work(training):
             self._compute_with(training, dataset, cores)
 

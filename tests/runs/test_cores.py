@@ -23,6 +23,11 @@ MIDDLING = RunConfig(hidden=(128,), batch_size=64)
 SMALL = RunConfig(hidden=(128,), batch_size=32)
 
 
+def work(config: RunConfig) -> tuple[tuple[int, ...], int]:
+    """Return the layers and the batch of a configuration on MNIST."""
+    return config.sizes(784, 10), config.batch_size
+
+
 def have(monkeypatch: pytest.MonkeyPatch, n_cores: int, platform: str = "linux") -> None:
     monkeypatch.setattr(cores, "usable_cores", lambda: n_cores)
     monkeypatch.setattr(sys, "platform", platform)
@@ -55,18 +60,18 @@ def test_on_few_cores_two_processes_share_what_is_worth_it(
     n_cores: int,
 ) -> None:
     have(monkeypatch, n_cores)
-    assert cores_for(config, 784, 10, is_watched=is_watched) == Cores(processes, 1)
+    assert cores_for(*work(config), is_watched=is_watched) == Cores(processes, 1)
 
 
 @pytest.mark.parametrize("is_watched", [True, False])
 def test_on_many_cores_the_matrix_library_has_a_thread_on_each(is_watched: bool) -> None:
-    assert cores_for(WIDE, 784, 10, is_watched=is_watched) == Cores(1, 8)
-    assert cores_for(MIDDLING, 784, 10, is_watched=is_watched) == Cores(1, 1)
+    assert cores_for(*work(WIDE), is_watched=is_watched) == Cores(1, 8)
+    assert cores_for(*work(MIDDLING), is_watched=is_watched) == Cores(1, 1)
 
 
 def test_on_one_core_there_is_nothing_to_share(monkeypatch: pytest.MonkeyPatch) -> None:
     have(monkeypatch, 1)
-    assert cores_for(WIDE, 784, 10, is_watched=False) == Cores(1, 1)
+    assert cores_for(*work(WIDE), is_watched=False) == Cores(1, 1)
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
@@ -74,13 +79,13 @@ def test_where_a_fork_cannot_multiply_threads_do(
     monkeypatch: pytest.MonkeyPatch, platform: str
 ) -> None:
     have(monkeypatch, 2, platform)
-    assert cores_for(WIDE, 784, 10, is_watched=False) == Cores(1, 2)
+    assert cores_for(*work(WIDE), is_watched=False) == Cores(1, 2)
 
 
 def test_who_allows_one_thread_gets_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     have(monkeypatch, 2)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    assert cores_for(WIDE, 784, 10, is_watched=False) == Cores(1, 1)
+    assert cores_for(*work(WIDE), is_watched=False) == Cores(1, 1)
 
 
 @pytest.mark.parametrize(
@@ -127,13 +132,13 @@ def test_at_work_a_training_has_its_threads_and_its_partner(digits: Dataset) -> 
     ],
 )
 def test_only_large_products_are_worth_all_cores(config: RunConfig, n: int) -> None:
-    assert blas_threads(config, 784, 10) == n
+    assert blas_threads(*work(config)) == n
 
 
 def test_the_largest_product_decides() -> None:
     batch = int(WORTH_SHARING / (2 * 784 * 64))
-    assert blas_threads(RunConfig(hidden=(64,), batch_size=batch), 784, 10) == 1
-    assert blas_threads(RunConfig(hidden=(64,), batch_size=batch + 1), 784, 10) == 8
+    assert blas_threads(*work(RunConfig(hidden=(64,), batch_size=batch))) == 1
+    assert blas_threads(*work(RunConfig(hidden=(64,), batch_size=batch + 1))) == 8
 
 
 def test_the_limit_holds_inside_and_goes_away() -> None:
@@ -151,6 +156,6 @@ def threads() -> list[int]:
 def test_a_limit_of_the_user_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     large = RunConfig(hidden=(512, 512), batch_size=128)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
-    assert blas_threads(large, 784, 10) == 3
+    assert blas_threads(*work(large)) == 3
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "many")  # not ours to judge
-    assert blas_threads(large, 784, 10) == 8
+    assert blas_threads(*work(large)) == 8
