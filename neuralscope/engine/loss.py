@@ -85,6 +85,8 @@ class SoftmaxCrossEntropy:
         self._true_logit = np.empty(batch, logits.dtype)
         self._mean_logit = np.empty(batch, logits.dtype)
         self._n_classes = n_classes
+        # Of one example in the mean. A half of a batch may be empty, and then there is none.
+        self._share = logits.dtype.type(1 / max(batch, 1))
 
     def __call__(
         self,
@@ -102,7 +104,7 @@ class SoftmaxCrossEntropy:
             smoothing: Share of the target that goes to all classes alike, in [0, 1).
             whole: Examples in the whole batch, where these are a share of it.
         """
-        share = self.delta.dtype.type(1 / (whole or len(y)))  # of one example in the mean
+        share = self._share if whole is None else self.delta.dtype.type(1 / whole)
         p, column, true = self.delta, self._column, self._true
         np.maximum.reduce(p, axis=1, keepdims=True, out=column)
         np.subtract(p, column, out=p)

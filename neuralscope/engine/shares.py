@@ -94,7 +94,7 @@ class Share:
     def gradient(
         self,
         indices: Indices,
-        whole: int,
+        whole: int | None,
         dropout_rng: np.random.Generator | None,
         augment_rng: np.random.Generator | None,
     ) -> float:
@@ -102,7 +102,7 @@ class Share:
 
         Args:
             indices: (n,), which examples.
-            whole: Examples in the whole batch.
+            whole: Examples in the whole batch, where these are not all.
             dropout_rng: Draws the dropout masks; needed with dropout.
             augment_rng: Draws the distortions; needed where there are any.
         """
@@ -169,7 +169,7 @@ class Whole:
 
     def gradient(self, indices: Indices) -> float:
         """Find the gradient of a batch, and return its loss."""
-        return self._share.gradient(indices, len(indices), *self._rngs)
+        return self._share.gradient(indices, None, *self._rngs)
 
     def complete_gradient(self) -> None:
         """Leave it as it is, which is complete."""

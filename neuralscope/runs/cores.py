@@ -4,7 +4,7 @@ A product that takes a fraction of a millisecond gains next to nothing from a se
 loses a lot when that core is busy with something else, such as the browser that watches. So small
 networks compute on one core. Larger ones take more: on two cores, each of two processes learns
 half of every batch (see `neuralscope.runs.partner`), where nobody watches already from a size at
-which that pays; on more cores the matrix library has a thread on each.
+which that pays; on more cores, and for the largest, the matrix library has a thread on each.
 
 What is decided depends on the configuration, the machine and the watching only, is written down
 with the run, and holds for it ever after, because the bits of a result depend on it.
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from neuralscope.engine import Training
+from neuralscope.engine import Training, count_parameters
 from neuralscope.runs.machine import THREAD_VARIABLES, usable_cores
 from neuralscope.runs.partner import can_have_partner, partnership
 
@@ -31,6 +31,9 @@ WORTH_SHARING = 40e6
 """From which a second core is worth more to the run than to whoever watches it."""
 
 MOST_THREADS = 1024
+
+MOST_PARAMETERS = 1_500_000
+"""To which two processes do better than two threads: more of them take long to add up."""
 
 FEW = 3
 """Cores with which two processes do better than two threads."""
@@ -67,7 +70,8 @@ def cores_for(sizes: Sequence[int], batch_size: int, *, is_watched: bool = True)
         batch_size: Examples a step.
         is_watched: Whether a browser on the same machine draws what comes out.
     """
-    if 1 < _most_cores() <= FEW and can_have_partner():
+    may_halve = 1 < _most_cores() <= FEW and can_have_partner()
+    if may_halve and count_parameters(sizes) <= MOST_PARAMETERS:
         worth_it = WORTH_SHARING if is_watched else WORTH_HALVING
         is_worth_it = _largest_product(sizes, batch_size) >= worth_it
         return Cores(processes=2 if is_worth_it else 1, blas_threads=1)

@@ -63,6 +63,13 @@ def test_on_few_cores_two_processes_share_what_is_worth_it(
     assert cores_for(*work(config), is_watched=is_watched) == Cores(processes, 1)
 
 
+def test_the_largest_networks_do_better_with_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, 2)
+    largest = (784, 1024, 1024, 10)
+    assert cores_for(largest, 128, is_watched=False) == Cores(1, 2)
+    assert cores_for((784, 512, 1024, 10), 128, is_watched=False) == Cores(2, 1)
+
+
 @pytest.mark.parametrize("is_watched", [True, False])
 def test_on_many_cores_the_matrix_library_has_a_thread_on_each(is_watched: bool) -> None:
     assert cores_for(*work(WIDE), is_watched=is_watched) == Cores(1, 8)
