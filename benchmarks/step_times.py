@@ -3,8 +3,9 @@
     python -m benchmarks.step_times [--rows 1 3] [--epochs 3]
 
 Every NumPy operation of the engine is timed where it runs, so that caches are as warm or as cold
-as they are in training. 'everything else' is the Python between them, less what the stopwatch
-costs.
+as they are in training. Where two processes share a step, it is the first whose operations are
+timed, and its waiting for the second. 'everything else' is the Python between them, less what the
+stopwatch costs.
 """
 
 from __future__ import annotations
@@ -21,9 +22,20 @@ from typing import Any
 from benchmarks.contestants.engine import new_training, until_epoch_end
 from benchmarks.pictures import pictures
 from benchmarks.rows import ROWS, Row
-from neuralscope.engine import activations, batches, layers, loss, network, optimizers
+from neuralscope.engine import (
+    Training,
+    activations,
+    batches,
+    layers,
+    loss,
+    network,
+    optimizers,
+    shares,
+)
+from neuralscope.runs.cores import cores_for
+from neuralscope.runs.partner import PartnerProcess
 
-PARTS = (batches, layers, activations, loss, network, optimizers)
+PARTS = (batches, layers, activations, loss, network, shares, optimizers)
 
 Operation = tuple[str, str, str]
 """The engine's part, NumPy's function, and the shape of what it writes."""
@@ -62,11 +74,21 @@ def stopwatch() -> Iterator[Times]:
     """Time the engine's operations while the block runs."""
     times: Times = defaultdict(list)
     originals: list[tuple[Any, Any]] = [(part, part.np) for part in PARTS]
+    finish = PartnerProcess.finish
+
+    def timed_finish(partner: PartnerProcess) -> float:
+        began = time.perf_counter()
+        result = finish(partner)
+        times["partner", "waiting", ""].append(time.perf_counter() - began)
+        return result
+
     try:
+        PartnerProcess.finish = timed_finish
         for part, original in originals:
             part.np = TimedNumPy(original, part.__name__.rpartition(".")[2], "", times)
         yield times
     finally:
+        PartnerProcess.finish = finish
         for part, original in originals:
             part.np = original
 
@@ -77,6 +99,11 @@ def step_times(row: Row, epochs: int) -> tuple[dict[Operation, float], float]:
     They are medians, which a moment in which the machine was busy does not touch.
     """
     training = new_training(row, pictures().first(row.share))
+    with cores_for(row.sizes, row.batch_size, is_watched=False).at_work(training):
+        return _timed(training, epochs)
+
+
+def _timed(training: Training, epochs: int) -> tuple[dict[Operation, float], float]:
     records = training.records()
     times: Times = defaultdict(list)
     whole: list[float] = []
