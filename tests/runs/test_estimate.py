@@ -69,6 +69,17 @@ def test_one_interruption_does_not_count(monkeypatch: pytest.MonkeyPatch) -> Non
     assert told.seconds_per_epoch == pytest.approx(0.01 * 40)
 
 
+def test_a_machine_that_is_busy_most_of_the_time_is_not_taken_for_a_slow_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # While a page is opened, the browser and the server interrupt most steps.
+    steps = [0.01, 0.05, 0.03, 0.05, 0.01, 0.04, 0.06]
+    times = iter([0.0, *itertools.accumulate(steps, initial=0.01)])
+    monkeypatch.setattr(estimate.time, "perf_counter", lambda: next(times))
+    told = measure_epoch(RunConfig(hidden=(8,), batch_size=32), **DIGITS)
+    assert told.seconds_per_epoch == pytest.approx(0.01 * 40)
+
+
 def test_a_large_network_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(0.0, 0.6)  # steps of 0.6 s
     monkeypatch.setattr(estimate.time, "perf_counter", lambda: next(clock))
