@@ -33,11 +33,13 @@ class FileByFile(LoadScopeScheduling):
 BROWSER_TESTS = "tests/browser/"
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are cores: who does the browser tests waits half of the time."""
     return usable_cores() + 1
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return FileByFile(config, log)
 

@@ -22,14 +22,13 @@ from neuralscope.engine import (
     Training,
 )
 from neuralscope.runs.cores import Cores, cores_for, limited_to
-from neuralscope.runs.partner import partnership
 
 PICTURES_PER_EVALUATED = 12
 """One is evaluated for so many trained on, in validation as in training: 5,000 of 60,000."""
 WITHOUT_END = 10_000
 
 
-partners = ExitStack()
+at_work = ExitStack()
 """Keeps second processes at hand for as long as this one lives."""
 
 
@@ -51,13 +50,11 @@ def prepare_evaluated(row: Row, pictures: Pictures) -> Epoch:
 
 def _prepare(row: Row, pictures: Pictures, cores: Cores, is_evaluated: bool = False) -> Epoch:
     training = new_training(row, pictures)
-    if cores.processes == 2:
-        with limited_to(cores.blas_threads):  # which the second process inherits
-            partners.enter_context(partnership(training))
+    at_work.enter_context(cores.at_work(training))
     records = training.records()
 
     def epoch() -> float:
-        with limited_to(cores.blas_threads):
+        with limited_to(cores.blas_threads):  # another row may have set another limit
             began = time.perf_counter()
             for _ in islice(records, training.n_batches):
                 pass

@@ -48,19 +48,27 @@ class Optimizer(ABC):
         self.state: dict[str, Array] = {name: np.zeros_like(parameters) for name in self.memory}
         self.step_count = 0
 
-    def update(self, parameters: Array, grad: Array, learning_rate: float) -> None:
-        """Take one step: change `parameters` in place, use up `grad`."""
-        self.step_count += 1
-        self.update_part(parameters, grad, learning_rate, 0, len(parameters))
-
-    def update_part(
-        self, parameters: Array, grad: Array, learning_rate: float, start: int, end: int
+    def update(
+        self,
+        parameters: Array,
+        grad: Array,
+        learning_rate: float,
+        *,
+        step: int | None = None,
+        part: tuple[int, int] | None = None,
     ) -> None:
-        """Take step `step_count` for the parameters from `start` to `end` only.
+        """Take one step: change `parameters` in place, use up `grad`.
 
-        Every parameter is on its own: parts that are updated one by one, or side by side, come to
-        the same as the whole.
+        Args:
+            parameters: (n_parameters,).
+            grad: Their gradient.
+            learning_rate: Size of the step.
+            step: Its number, from 1; None for the one after the last.
+            part: (start, end) of the parameters to update; None for all. Every parameter is on its
+                own, so parts that are updated one by one come to the same as the whole.
         """
+        self.step_count = self.step_count + 1 if step is None else step
+        start, end = part or (0, len(parameters))
         # A block at a time: what one operation of the formula has touched is still in the cache
         # for the next.
         for begin in range(start, end, BLOCK):

@@ -132,9 +132,8 @@ class Share:
             rate: The learning rate.
             step: Number of the step, from 1.
         """
-        self._optimizer.step_count = step
-        self._optimizer.update_part(
-            self.network.parameters, self.network.gradient, rate, *self.part
+        self._optimizer.update(
+            self.network.parameters, self.network.gradient, rate, step=step, part=self.part
         )
 
 

@@ -209,8 +209,8 @@ class Trainer:
                 f"The data set {dataset.name} has changed since this run was trained on it, so it "
                 "cannot go on; it can be trained again from its configuration instead."
             )
-        # What is written down holds: other threads or processes would add in another order.
         training = prepare(self._config, dataset)
+        # What is written down holds: other threads or processes would add in another order.
         cores = recorded(run.machine) or cores_for(
             training.network.sizes, self._config.batch_size, is_watched=self._is_watched
         )

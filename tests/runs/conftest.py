@@ -22,6 +22,20 @@ DEADLINE = 20.0
 """Seconds after which a test gives up waiting; it says nothing about how long anything takes."""
 
 
+EXTRAS: dict[str, Any] = {
+    "optimizer": "adamw",
+    "learning_rate": 0.003,
+    "l2": 1e-4,
+    "l1": 1e-5,
+    "dropout": 0.2,
+    "max_norm": 3.0,
+    "clip_norm": 1.0,
+    "label_smoothing": 0.1,
+    "augmentation": "shift",
+}
+"""All that can be added to a training at once, at rates at which it learns."""
+
+
 class Process:
     """A trainer in a process of its own, and the run it computes."""
 

@@ -30,24 +30,13 @@ from neuralscope.runs.cores import Cores, recorded
 from neuralscope.runs.partner import can_have_partner
 from neuralscope.runs.snapshots import load_state, write_state
 from neuralscope.runs.trainer import Trainer
+from tests.runs.conftest import EXTRAS
 
 ONE_SENTENCE = r"^[^\n]+[.]$"
 
 PLAIN = RunConfig("digits", (12,), epochs=3, batch_size=32, seed=7)
 MOMENTUM = replace(PLAIN, optimizer="momentum", dropout=0.3)
-EVERYTHING = replace(
-    PLAIN,
-    optimizer="adamw",
-    learning_rate=0.003,
-    l2=1e-4,
-    l1=1e-5,
-    dropout=0.2,
-    max_norm=3.0,
-    clip_norm=1.0,
-    label_smoothing=0.1,
-    augmentation="shift",
-    patience=50,
-)
+EVERYTHING = replace(PLAIN, patience=50, **EXTRAS)
 N_BATCHES = 40  # of the digits, at 32 a batch
 
 

@@ -25,6 +25,7 @@ from neuralscope.errors import NeuralScopeError
 from neuralscope.runs import RunConfig, partner, prepare
 from neuralscope.runs.cores import limited_to
 from neuralscope.runs.partner import PartnerProcess, partnership, shared_like
+from tests.runs.conftest import EXTRAS
 
 pytestmark = pytest.mark.skipif(
     not partner.can_have_partner(), reason="only Linux lets a fork multiply matrices"
@@ -37,18 +38,10 @@ EVERYTHING = replace(
     PLAIN,
     hidden=(24, 16),
     activation=("tanh", "relu"),
-    optimizer="adamw",
-    learning_rate=0.003,
     epochs=3,
     patience=9,
-    l2=1e-4,
-    l1=1e-5,
-    dropout=0.2,
-    max_norm=3.0,
-    clip_norm=1.0,
-    label_smoothing=0.1,
-    augmentation="shift",
     schedule="cosine",
+    **EXTRAS,
 )
 
 

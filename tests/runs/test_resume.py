@@ -34,6 +34,7 @@ from neuralscope.runs.cores import Cores, recorded
 from neuralscope.runs.partner import PartnerProcess, can_have_partner
 from neuralscope.runs.snapshots import load_state
 from neuralscope.runs.trainer import Trainer
+from tests.runs.conftest import EXTRAS
 
 if TYPE_CHECKING:
     from tests.runs.conftest import Laboratory
@@ -49,19 +50,11 @@ EVERYTHING = replace(
     PLAIN,
     hidden=(12, 10),
     activation=("relu", "tanh"),
-    optimizer="adamw",
-    learning_rate=0.003,
     epochs=14,
     patience=9,
-    l2=1e-4,
-    l1=1e-5,
-    dropout=0.2,
-    max_norm=3.0,
-    clip_norm=1.0,
-    label_smoothing=0.1,
-    augmentation="shift",
     schedule="cosine",
     warmup_epochs=2,
+    **EXTRAS,
 )
 MOMENTUM = replace(PLAIN, optimizer="momentum", schedule="step", decay_every=3, dropout=0.3)
 
