@@ -95,40 +95,44 @@ class Watcher(threading.Thread):
         url = f"ws://{self._address}/_stcore/stream"
         with connect(url, max_size=None, subprotocols=["streamlit"]) as socket_:  # type: ignore[list-item]
 
-            def ask(**state: Any) -> tuple[float, str, float]:
-                """Send a rerun; return its duration and what the page wants repeated."""
+            def ask(**state: Any) -> float:
+                """Send a rerun; return when."""
                 message = BackMsg()
                 message.rerun_script.query_string = self._query
                 message.rerun_script.page_name = self._page
                 for name, value in state.items():
                     setattr(message.rerun_script, name, value)
                 socket_.send(message.SerializeToString())
-                began = time.perf_counter()
-                fragment, interval = "", 0.0
-                while True:
-                    answer = ForwardMsg()
-                    answer.ParseFromString(socket_.recv(timeout=30))  # type: ignore[arg-type]
-                    kind = answer.WhichOneof("type")
-                    if kind == "auto_rerun":
-                        fragment, interval = (
-                            answer.auto_rerun.fragment_id,
-                            answer.auto_rerun.interval,
-                        )
-                    if kind == "script_finished":
-                        return time.perf_counter() - began, fragment, interval
+                return time.perf_counter()
 
-            self.first, fragment, interval = ask()
-            self.is_open.set()
-            with contextlib.suppress(TimeoutError):  # the page has stopped moving
-                while fragment and not self._over.wait(interval):
-                    took, other, pace = ask(fragment_id=fragment, is_auto_rerun=True)
-                    self.redraws.append(took)
-                    if other:  # the page has been drawn anew, and wants something else repeated
-                        fragment, interval = other, pace
-                        with contextlib.suppress(TimeoutError):
-                            while True:  # answers to what was asked meanwhile
-                                socket_.recv(timeout=0.5)
-            self._over.wait()  # a page that nothing moves is open all the same
+            repeats: dict[str, float] = {}  # seconds between two asks for a fragment
+            due: dict[str, float] = {}  # when each is to be asked for next
+            asked = ask()
+            while not self._over.is_set():
+                now = time.perf_counter()
+                for fragment in [each for each, at in due.items() if at <= now]:
+                    asked = ask(fragment_id=fragment, is_auto_rerun=True)
+                    due[fragment] = asked + repeats[fragment]
+                answer = ForwardMsg()
+                try:
+                    answer.ParseFromString(socket_.recv(timeout=0.02))  # type: ignore[arg-type]
+                except TimeoutError:
+                    continue
+                kind = answer.WhichOneof("type")
+                if kind == "new_session" and not answer.metadata.run.fragment_ids:
+                    due.clear()  # the page is drawn anew, and says anew what to repeat
+                elif kind == "stop_auto_rerun":
+                    for fragment in answer.stop_auto_rerun.fragment_ids:
+                        due.pop(fragment, None)
+                elif kind == "auto_rerun":
+                    fragment, interval = answer.auto_rerun.fragment_id, answer.auto_rerun.interval
+                    repeats[fragment] = interval
+                    due[fragment] = time.perf_counter() + interval
+                elif kind == "script_finished" and not self.is_open.is_set():
+                    self.first = time.perf_counter() - asked
+                    self.is_open.set()
+                elif kind == "script_finished":
+                    self.redraws.append(time.perf_counter() - asked)
 
     def stop(self) -> None:
         """Leave the page."""

@@ -50,7 +50,7 @@ def store() -> Store:
     Raises:
         StoreError: It cannot be opened.
     """
-    return _store_at(str(default_path().resolve()))
+    return _store_at(str(default_path().absolute()))
 
 
 @st.cache_resource(show_spinner=False)

@@ -41,6 +41,7 @@ CHROMIUM_FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--process-per-site",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
 )
 
@@ -152,7 +153,8 @@ NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0
 def chromium(session_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium; the tests are skipped where it or Playwright is not installed.
 
-    All tabs share one profile: what it keeps of compiled scripts saves a second for each page.
+    All tabs share one profile: what it keeps of compiled scripts saves a second for each page, and
+    one process, in which they stay ready.
     """
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = shutil.which("chromium")
@@ -172,6 +174,8 @@ def chromium(session_environment: None, tmp_path_factory: pytest.TempPathFactory
 def session_server(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     load_dataset("digits")  # their compact copy is then there for trainers
     server = Server(tmp_path_factory.mktemp("server"))
+    # While one tab of this site stays open, so does the process of all of them.
+    chromium.pages[0].goto(f"{server.address}/_stcore/health")
     yield server
     server.close()
 
