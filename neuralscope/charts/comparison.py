@@ -33,6 +33,7 @@ from neuralscope.charts.axes import (
     value_axis,
 )
 from neuralscope.charts.colors import NEUTRAL
+from neuralscope.charts.curves import extremes
 from neuralscope.charts.figure import (
     BACKGROUND,
     FADED_INK,
@@ -157,14 +158,14 @@ def comparison_curves(
         name = letter(curve.contestant)
         x, y, epoch = _array(curve.x) / size, shown(curve.y), _array(curve.epoch)
         whose: dict[str, Any] = {"run": name, "split": curve.split, "line": number}
-        few = spread_out(len(x), MOST_POINTS)
+        few = extremes(y, MOST_POINTS // 2)
         lines.append(pd.DataFrame({"x": x[few], "y": y[few], "epoch": epoch[few], **whose}))
         if curve.low is not None and curve.high is not None:
             low, high = shown(curve.low)[few], shown(curve.high)[few]
             bands.append(pd.DataFrame({"x": x[few], "low": low, "high": high, **whose}))
         for i, (seed_x, seed_y) in enumerate(curve.seeds):
             at, values = _array(seed_x) / size, shown(seed_y)
-            some = spread_out(len(at), MOST_POINTS)
+            some = extremes(values, MOST_POINTS // 2)
             seeds.append(
                 pd.DataFrame({"x": at[some], "y": values[some], **whose, "line": f"{number}.{i}"})
             )

@@ -176,9 +176,22 @@ def test_a_long_run_is_thinned_but_ends_where_it_ends() -> None:
     x = np.arange(1, n + 1)
     figure = comparison_curves([Curve(i, x, x / n, x) for i in range(10)], ["r"] * 10)
     lines = figure.tables["lines"].groupby("run")["x"]
-    assert lines.size().max() <= comparison.MOST_POINTS + 1
+    assert lines.size().max() <= comparison.MOST_POINTS + 2
     assert lines.max().tolist() == [n] * 10
     assert len(figure.tables["hover"]) <= comparison.MOST_HOVER + 20
+
+
+def test_no_spike_of_a_long_run_is_lost() -> None:
+    n = 10_000
+    x, y = np.arange(1, n + 1), np.full(n, 0.9)
+    y[4_321] = 0.1  # epoch 4,322
+    seeds = [(x, y), (x, y[::-1])]
+    figure = comparison_curves([Curve(0, x, y, x, low=y, high=y, seeds=seeds)], ["a"])
+    for name, value in (("lines", "y"), ("bands", "low")):
+        table = figure.tables[name].set_index("x")
+        assert table[value].idxmin() == 4_322
+    lowest = figure.tables["seeds"].set_index("x").groupby("line")["y"].idxmin()
+    assert lowest.tolist() == [4_322, n - 4_321]
 
 
 def test_what_was_not_measured_leaves_a_hole() -> None:
