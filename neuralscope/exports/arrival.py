@@ -13,7 +13,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,12 @@ from neuralscope.runs import Store
 from neuralscope.runs.detached import attach
 
 LoadDataset = Callable[[str], Dataset]
+
+HIDDEN = ".import-"
+"""How the name of a hidden folder begins."""
+
+LONGEST_IMPORT = 3600.0
+"""Seconds after which nobody works in such a folder any more."""
 
 
 def dataset_at_hand(name: str) -> Dataset:
@@ -121,8 +127,15 @@ def _import_weights(store: Store, path: Path, shown: str, load: LoadDataset) -> 
 
 @contextmanager
 def _folder_in(store: Store) -> Iterator[Path]:
-    """Make a hidden folder in the store; whatever is left of it in the end goes."""
-    folder = store.path / f".import-{secrets.token_hex(8)}"
+    """Make a hidden folder in the store; whatever is left of it in the end goes.
+
+    So does what others left that were killed before they came to their end.
+    """
+    for left in store.path.glob(f"{HIDDEN}*"):
+        with suppress(OSError):  # another import may be faster
+            if time.time() - left.stat().st_mtime > LONGEST_IMPORT:
+                shutil.rmtree(left)
+    folder = store.path / f"{HIDDEN}{secrets.token_hex(8)}"
     folder.mkdir()
     try:
         yield folder

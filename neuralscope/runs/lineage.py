@@ -35,7 +35,16 @@ from neuralscope.runs.snapshots import (
     states,
     write_state,
 )
-from neuralscope.runs.store import DIVERGED, FINISHED, LONGEST_NAME, Epochs, Parent, Run, Store
+from neuralscope.runs.store import (
+    DIVERGED,
+    FINISHED,
+    LONGEST_NAME,
+    Epochs,
+    Parent,
+    Run,
+    Store,
+    describe,
+)
 
 KEPT_FIELDS = ("dataset", "hidden", "activation", "initializer", "seed")
 """Settings that a fork takes over: with others it would be another network, not another way on."""
@@ -198,12 +207,21 @@ def fork(
     arrays, step = _changed_state(state, position, parent.config, config)
     child = store.create(
         config,
-        name or f"{parent.name[: LONGEST_NAME - 40]}, forked at {_words(parent, snapshot)}",
+        name
+        or f"{_name(parent, config)[: LONGEST_NAME - 40]}, forked at {_words(parent, snapshot)}",
         parent=Parent(run_id, epoch, position["step"]),
     )
     info = replace(snapshot, epoch=epoch, step=step)
     _begin_with(store, child, info, arrays, parent.data_digest)
     return child
+
+
+def _name(parent: Run, config: RunConfig) -> str:
+    """Return the parent's name; where that was made from its settings, with those of the fork."""
+    made = describe(parent.config)
+    if not parent.name.startswith(made):
+        return parent.name
+    return describe(config) + parent.name[len(made) :]
 
 
 def _begin_with(store: Store, child: str, info: SnapshotInfo, state: State, digest: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import shutil
 import struct
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -272,6 +274,18 @@ def test_a_file_that_is_cut_short_or_damaged_anywhere_never_gets_in_half(
         damaged[rng.integers(len(content), size=200)] ^= 0xFF
         (tmp_path / "bad.zip").write_bytes(damaged.tobytes())
         refused(other, tmp_path / "bad.zip")
+
+
+def test_what_an_import_that_was_killed_has_left_goes_with_the_next(
+    other: Store, exported: Path
+) -> None:
+    left, elses = (other.path / f".import-{name}" for name in ("left", "of-another-process"))
+    for folder in (left, elses):
+        folder.mkdir()
+        (folder / "epoch-00001.npz").write_bytes(b"half")
+    os.utime(left, (time.time() - 7200,) * 2)
+    exports.import_file(other, exported)
+    assert list(other.path.glob(".import-*")) == [elses]
 
 
 @pytest.mark.parametrize(

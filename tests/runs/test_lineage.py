@@ -29,12 +29,14 @@ from neuralscope.runs import store as store_module
 from neuralscope.runs.cores import Cores, recorded
 from neuralscope.runs.partner import can_have_partner
 from neuralscope.runs.snapshots import load_state, write_state
+from neuralscope.runs.store import describe
 from neuralscope.runs.trainer import Trainer
 from tests.runs.conftest import EXTRAS
 
 ONE_SENTENCE = r"^[^\n]+[.]$"
 
 PLAIN = RunConfig("digits", (12,), epochs=3, batch_size=32, seed=7)
+SLOWER = replace(PLAIN, optimizer="momentum", learning_rate=0.01)
 MOMENTUM = replace(PLAIN, optimizer="momentum", dropout=0.3)
 EVERYTHING = replace(PLAIN, patience=50, **EXTRAS)
 N_BATCHES = 40  # of the digits, at 32 a batch
@@ -125,6 +127,22 @@ def test_a_fork_knows_where_it_comes_from(store: Store, train: Train) -> None:
     assert store.run(named).name == "mine"
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("", f"{describe(SLOWER)}, forked at epoch 2"),
+        ("mine", "mine, forked at epoch 2"),
+        (f"{describe(PLAIN)}, again", f"{describe(SLOWER)}, again, forked at epoch 2"),
+    ],
+)
+def test_a_name_that_was_made_from_settings_is_made_from_those_of_the_fork(
+    store: Store, train: Train, name: str, expected: str
+) -> None:
+    parent = train(store.create(PLAIN, name))
+    child = lineage.fork(store, parent.run_id, snapshot(store, parent.run_id, 2), SLOWER)
+    assert store.run(child).name == expected
+
+
 def test_the_end_of_a_run_whose_best_epoch_was_restored_is_an_epoch_in_words(
     store: Store, train: Train
 ) -> None:
@@ -132,7 +150,8 @@ def test_the_end_of_a_run_whose_best_epoch_was_restored_is_an_epoch_in_words(
     info = snapshot(store, parent.run_id)
     assert (info.name, info.epoch) == (LATEST, 3)
     child_id = lineage.fork(store, parent.run_id, info, replace(parent.config, epochs=4))
-    assert store.run(child_id).name == f"{parent.name}, forked at epoch 3"
+    # The learning rate that was set on the way is what the fork begins with.
+    assert store.run(child_id).name == "12 relu, sgd 3, digits, forked at epoch 3"
     train(child_id)
     assert store.events(child_id)[0].text == "forked at epoch 3"
 
