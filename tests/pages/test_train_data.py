@@ -202,6 +202,7 @@ def until(page: Page, condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + DEADLINE
     while not condition():
         assert time.monotonic() < deadline, page.said()
+        time.sleep(0.1)
         page.look()
 
 

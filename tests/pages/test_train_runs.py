@@ -450,6 +450,7 @@ def test_start_trains_what_the_form_says_to_its_end(
     deadline = time.monotonic() + 30
     while page.badge() in ("Queued", "Running"):
         assert time.monotonic() < deadline, store.run(run_id)
+        time.sleep(0.1)
         page.look()
     assert page.badge() == "Finished"
     assert page.says("of the 360 test digits")
