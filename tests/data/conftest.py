@@ -6,7 +6,9 @@ import dataclasses
 import gzip
 import hashlib
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from logging.handlers import MemoryHandler
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,19 @@ import pytest
 from neuralscope.data.contents import OpenMLSource, Table, digest_of
 
 OpenMLHome = Callable[[Path], Path]
+
+
+@pytest.fixture
+def log() -> Iterator[list[logging.LogRecord]]:
+    """Everything that the package writes to its log."""
+    logger = logging.getLogger("neuralscope")
+    handler = MemoryHandler(capacity=10_000, flushLevel=logging.CRITICAL + 1)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler.buffer
+    logger.setLevel(before)
+    logger.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
