@@ -15,11 +15,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 from neuralscope.engine import Training, count_parameters
 from neuralscope.runs.machine import THREAD_VARIABLES, usable_cores
@@ -99,13 +98,7 @@ def blas_threads(sizes: Sequence[int], batch_size: int) -> int:
 
 def limited_to(n_threads: int) -> Any:
     """Return a context in which NumPy's products use this many threads."""
-    return _libraries().limit(limits=n_threads, user_api="blas")
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """Return what controls the threads; it takes a while to find all libraries of a server."""
-    return ThreadpoolController()
+    return threadpool_limits(limits=n_threads, user_api="blas")
 
 
 def _largest_product(sizes: Sequence[int], batch_size: int) -> int:

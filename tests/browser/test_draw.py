@@ -162,8 +162,9 @@ def test_a_drawing_is_still_there_when_the_page_is_opened_again(
     tab = open_tab(server.link(run=run_id))
     sheet = Sheet(tab)
     sheet.draw(SEVEN)
+    expect(sheet.answer).to_have_text("7")
     ink = sheet.ink()
-    tab.page.get_by_role("link", name="Train", exact=True).click()  # before it is read
+    tab.page.get_by_role("link", name="Train", exact=True).click()
     tab.button("Start training").wait_for()
     tab.page.get_by_role("link", name="Draw", exact=True).click()
     expect(sheet.answer).to_have_text("7")

@@ -176,7 +176,7 @@ def test_a_long_run_is_thinned_but_ends_where_it_ends() -> None:
     x = np.arange(1, n + 1)
     figure = comparison_curves([Curve(i, x, x / n, x) for i in range(10)], ["r"] * 10)
     lines = figure.tables["lines"].groupby("run")["x"]
-    assert lines.size().max() <= comparison.MOST_POINTS + 2
+    assert lines.size().max() <= comparison.MOST_POINTS + 1
     assert lines.max().tolist() == [n] * 10
     assert len(figure.tables["hover"]) <= comparison.MOST_HOVER + 20
 

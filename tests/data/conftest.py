@@ -21,15 +21,15 @@ OpenMLHome = Callable[[Path], Path]
 
 @pytest.fixture
 def log() -> Iterator[list[logging.LogRecord]]:
-    """Everything that the package writes to its log."""
-    logger = logging.getLogger("neuralscope")
+    """Everything that comes to the log: all of the package's, warnings of all others."""
+    root, package = logging.getLogger(), logging.getLogger("neuralscope")
     handler = MemoryHandler(capacity=10_000, flushLevel=logging.CRITICAL + 1)
-    before = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
+    before = package.level
+    root.addHandler(handler)
+    package.setLevel(logging.DEBUG)
     yield handler.buffer
-    logger.setLevel(before)
-    logger.removeHandler(handler)
+    package.setLevel(before)
+    root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

@@ -387,6 +387,7 @@ def test_time_spent_waiting_does_not_count(store: Store, long_config: RunConfig)
             time.sleep(0.005)
         waited = time.monotonic() - began
         store.send(run_id, "resume")
+        until("running")
         while not store.run(run_id).step:  # it has learned something before the second pause
             assert time.monotonic() < deadline
             time.sleep(0.005)
