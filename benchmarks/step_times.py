@@ -4,8 +4,9 @@
 
 Every NumPy operation of the engine is timed where it runs, so that caches are as warm or as cold
 as they are in training. Where two processes share a step, it is the first whose operations are
-timed, and its waiting for the second. 'everything else' is the Python between them, less what the
-stopwatch costs.
+timed, and its waiting for the second; and as a whole what gathers rows and columns. Calls of one
+kind in a step are added up. Where a result has as many rows as a batch has inputs with ink, they
+are k. 'everything else' is the Python between them, less what the stopwatch costs.
 """
 
 from __future__ import annotations
@@ -25,17 +26,26 @@ from benchmarks.rows import ROWS, Row
 from neuralscope.engine import (
     Training,
     activations,
-    batches,
     layers,
     loss,
     network,
     optimizers,
     shares,
 )
+from neuralscope.engine.batches import Batch
+from neuralscope.engine.blanks import Narrowing
 from neuralscope.runs.cores import cores_for
 from neuralscope.runs.partner import PartnerProcess
 
-PARTS = (batches, layers, activations, loss, network, shares, optimizers)
+PARTS = (layers, activations, loss, network, shares, optimizers)
+
+WHOLE = (
+    (PartnerProcess, "finish", "partner"),
+    (Batch, "gather", "batches"),
+    (Narrowing, "narrow", "blanks"),
+    (Narrowing, "spread_gradient", "blanks"),
+)
+"""Methods that are timed as a whole, and the part that they belong to."""
 
 Operation = tuple[str, str, str]
 """The engine's part, NumPy's function, and the shape of what it writes."""
@@ -74,23 +84,28 @@ def stopwatch() -> Iterator[Times]:
     """Time the engine's operations while the block runs."""
     times: Times = defaultdict(list)
     originals: list[tuple[Any, Any]] = [(part, part.np) for part in PARTS]
-    finish = PartnerProcess.finish
-
-    def timed_finish(partner: PartnerProcess) -> float:
-        began = time.perf_counter()
-        result = finish(partner)
-        times["partner", "waiting", ""].append(time.perf_counter() - began)
-        return result
-
+    methods = [(owner, name, getattr(owner, name)) for owner, name, _ in WHOLE]
     try:
-        PartnerProcess.finish = timed_finish
+        for owner, name, part in WHOLE:
+            setattr(owner, name, _timed_method(getattr(owner, name), (part, name, ""), times))
         for part, original in originals:
             part.np = TimedNumPy(original, part.__name__.rpartition(".")[2], "", times)
         yield times
     finally:
-        PartnerProcess.finish = finish
+        for owner, name, method in methods:
+            setattr(owner, name, method)
         for part, original in originals:
             part.np = original
+
+
+def _timed_method(method: Any, operation: Operation, times: Times) -> Any:
+    def timed(*arguments: Any) -> Any:
+        began = time.perf_counter()
+        result = method(*arguments)
+        times[operation].append(time.perf_counter() - began)
+        return result
+
+    return timed
 
 
 def step_times(row: Row, epochs: int) -> tuple[dict[Operation, float], float]:
@@ -105,7 +120,7 @@ def step_times(row: Row, epochs: int) -> tuple[dict[Operation, float], float]:
 
 def _timed(training: Training, epochs: int) -> tuple[dict[Operation, float], float]:
     records = training.records()
-    times: Times = defaultdict(list)
+    times: Times = defaultdict(list)  # of all calls in a step together
     whole: list[float] = []
     for _ in range(epochs):
         began = time.perf_counter()
@@ -115,17 +130,27 @@ def _timed(training: Training, epochs: int) -> tuple[dict[Operation, float], flo
         until_epoch_end(records)
         with stopwatch() as taken:
             for _ in islice(records, training.n_batches):
-                pass
+                for operation, seconds in taken.items():
+                    times[operation].append(sum(seconds))
+                taken.clear()
         until_epoch_end(records)
-        for operation, seconds in taken.items():
-            times[operation] += seconds
     n_steps = training.n_batches * epochs
     per_step = {
-        operation: 1e6 * median(seconds) * round(len(seconds) / n_steps)
-        for operation, seconds in times.items()
+        operation: 1e6 * median(seconds)
+        for operation, seconds in _with_rows_that_vary(times, n_steps).items()
         if len(seconds) > n_steps / 2  # the last batch of an epoch has other shapes
     }
     return per_step, 1e6 * median(whole)
+
+
+def _with_rows_that_vary(times: Times, n_steps: int) -> Times:
+    """Return the same with results together that have another number of rows in most steps."""
+    together: Times = defaultdict(list)
+    for (part, operation, shape), seconds in times.items():
+        _, is_matrix, columns = shape.partition(" x ")
+        is_rare = is_matrix and len(seconds) <= n_steps / 2
+        together[part, operation, f"k x {columns}" if is_rare else shape] += seconds
+    return together
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from neuralscope.analysis import (
     suspicious_labels,
 )
 from neuralscope.errors import WeightsError
-from neuralscope.ui import chart, digits_shown, explanation, frame, scrubber
+from neuralscope.ui import chart, digits_shown, explanation, frame, place, scrubber
 from neuralscope.ui.moment import SPLITS, Moment
 
 COLUMNS = 8
@@ -218,8 +218,7 @@ def turn_pages(n_chosen: int) -> int:
                 "Previous page", key="mistakes_back", shortcut="P", disabled=page == 1,
                 on_click=turn, args=(page - 1,),
             )  # fmt: skip
-            # Another page, another widget: it starts from where the buttons have gone.
-            key = f"mistakes_pagination_{page}"
+            key = place.take("mistakes_pagination", page)
             st.pagination(
                 n_pages,
                 default=page,
@@ -240,7 +239,8 @@ def turn(page: int) -> None:
 
 
 def turn_to(key: str) -> None:
-    turn(st.session_state[key])
+    if place.is_taken_by("mistakes_pagination", key):
+        turn(st.session_state[key])
 
 
 def from_the_start() -> None:

@@ -54,6 +54,7 @@ CONTESTANTS = {
     MATRIX_PRODUCTS: Contestant("products alone", "matrix_products", "prepare", "numpy", "numpy"),
     OURS: Contestant("NeuralScope", "engine", "prepare", "numpy", "numpy"),
     "evaluated": Contestant("with evaluation", "engine", "prepare_evaluated", "numpy", "numpy"),
+    "all_inputs": Contestant("of all inputs", "engine", "prepare_of_all_inputs", "numpy", "numpy"),
     "one_core": Contestant("on one core", "engine", "prepare_on_one_core", "numpy", "numpy"),
     "pytorch": Contestant("PyTorch", "pytorch", "prepare", "torch", "torch"),
     "jax": Contestant("JAX", "jax_scan", "prepare", "jax", "jax"),

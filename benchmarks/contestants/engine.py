@@ -20,6 +20,7 @@ from neuralscope.engine import (
     Record,
     Schedule,
     Training,
+    shares,
 )
 from neuralscope.runs.cores import Cores, cores_for, limited_to
 
@@ -40,6 +41,12 @@ def prepare(row: Row, pictures: Pictures) -> Epoch:
 def prepare_on_one_core(row: Row, pictures: Pictures) -> Epoch:
     """Return the same on one core, which is how the dashboard trains small networks."""
     return _prepare(row, pictures, Cores(processes=1, blas_threads=1))
+
+
+def prepare_of_all_inputs(row: Row, pictures: Pictures) -> Epoch:
+    """Return the same as `prepare`, but without leaving out inputs that are blank in a batch."""
+    shares.are_worth_leaving_out = lambda *_: False  # in this contestant's own process
+    return prepare(row, pictures)
 
 
 def prepare_evaluated(row: Row, pictures: Pictures) -> Epoch:

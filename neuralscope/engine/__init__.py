@@ -8,6 +8,7 @@ Read it in this order; each file uses only those above it.
     layers          the dense layer, forward and backward
     loss            softmax and cross-entropy
     regularization  L1, L2, max-norm, gradient clipping
+    blanks          inputs that are zero in a whole batch
     workspace       the memory of one pass
     weights         the weights file
     network         layers in a row; backpropagation; the flat parameter vector

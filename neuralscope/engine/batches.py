@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neuralscope.engine import blanks
 from neuralscope.engine.arrays import Array, Indices, Labels, Pixels
 
 Augment = Callable[[Pixels, np.random.Generator], Pixels]
@@ -66,7 +67,12 @@ def count_batches(n: int, batch_size: int) -> int:
 
 
 class Batch:
-    """The memory into which one batch after another is gathered."""
+    """The memory into which one batch after another is gathered.
+
+    Attributes:
+        inked: (k,), which features the last batch has; None for all, which it has unless blank ones
+            were to be left out.
+    """
 
     def __init__(
         self,
@@ -75,8 +81,21 @@ class Batch:
         scale: float,
         dtype: npt.DTypeLike,
         pixel_type: npt.DTypeLike = np.uint8,
+        *,
+        leaves_out_blanks: bool = False,
     ) -> None:
-        """Make room for `batch_size` examples; pixels will be multiplied by `scale`."""
+        """Make room for batches.
+
+        Args:
+            n_features: Of an example.
+            batch_size: The most examples in a batch.
+            scale: Pixels are multiplied by it.
+            dtype: Of the network.
+            pixel_type: Of what is gathered.
+            leaves_out_blanks: Whether features without ink in a batch are left out of it (see
+                `blanks`); only where pixels are uint8.
+        """
+        self.inked: Indices | None = None
         self._x: Array = np.empty((batch_size, n_features), dtype)
         # Inputs that are of the network's type already are gathered where they are wanted.
         self._pixels: npt.NDArray[Any] = (
@@ -88,6 +107,8 @@ class Batch:
         self._weights: Array = np.empty(batch_size, dtype)
         self._scale = self._x.dtype.type(scale)
         self._is_scaled = scale != 1
+        self._leaves_out_blanks = leaves_out_blanks and self._pixels.dtype == np.uint8
+        self._narrow = np.empty(self._pixels.size if self._leaves_out_blanks else 0, np.uint8)
 
     def gather(
         self,
@@ -98,6 +119,8 @@ class Batch:
         augment_rng: np.random.Generator | None = None,
     ) -> tuple[Array, Labels]:
         """Return the examples of these indices, scaled, and their labels; good for one batch.
+
+        `inked` says which features the examples have.
 
         Args:
             pixels: (n, features), of the `pixel_type`.
@@ -115,6 +138,13 @@ class Batch:
         if augment is not None:
             assert augment_rng is not None
             rows = augment(rows, augment_rng)
+        if self._leaves_out_blanks:
+            self.inked = blanks.inked(rows)
+            if self.inked is not None:
+                shape = n, len(self.inked)
+                x = self._x.reshape(-1)[: n * shape[1]].reshape(shape)
+                narrow = self._narrow[: n * shape[1]].reshape(shape)
+                rows = rows.take(self.inked, axis=1, out=narrow, mode="clip")
         if rows is not x:
             np.copyto(x, rows)  # faster than to convert and multiply in one call
         if self._is_scaled:

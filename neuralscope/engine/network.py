@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from neuralscope.engine import weights
 from neuralscope.engine.activations import ACTIVATIONS, LINEAR
-from neuralscope.engine.arrays import Array, Labels
+from neuralscope.engine.arrays import Array, Indices, Labels
 from neuralscope.engine.initializers import AUTO, INITIALIZERS
 from neuralscope.engine.layers import Dense
 from neuralscope.engine.loss import softmax
@@ -211,6 +211,7 @@ class Network:
         label_smoothing: float = 0.0,
         example_weights: Array | None = None,
         whole: int | None = None,
+        inked: Indices | None = None,
     ) -> float:
         """Run one batch forward and backward; write `gradient` and return the mean cross-entropy.
 
@@ -224,7 +225,7 @@ class Network:
         and scales the others up by 1 / (1 - dropout), so that nothing changes when it is off.
 
         Args:
-            x: (batch, features), of the network's dtype.
+            x: (batch, features), of the network's dtype; with `inked` (batch, k).
             y: (batch,), the true classes.
             workspace: Buffers for this many examples.
             l2: Adds l2 * weight to each weight's gradient.
@@ -234,12 +235,18 @@ class Network:
             label_smoothing: Share of the target that goes to all classes alike (see `loss`).
             example_weights: (batch,), how often each example counts; None for once.
             whole: Examples in the whole batch, where these are a share of it.
+            inked: (k,), the features that `x` has, where all others are blank in the whole batch;
+                None where it has all of them.
         """
         w = workspace
+        layers = list(self.layers)
+        if inked is not None:
+            layers[0] = w.narrowing.narrow(layers[0], inked)
+
         inputs = [x]
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(layers):
             a = layer.forward(inputs[i], out=w.a[i], scratch=w.scratch[i])
-            if dropout and i < len(self.layers) - 1:
+            if dropout and i < len(layers) - 1:
                 assert rng is not None
                 _draw_mask(w.mask[i], dropout, rng)
                 a = np.multiply(a, w.mask[i], out=w.dropped[i])
@@ -247,14 +254,16 @@ class Network:
 
         loss = w.loss(y, example_weights, label_smoothing, whole)
 
-        for i in reversed(range(len(self.layers))):
+        for i in reversed(range(len(layers))):
             before = w.delta[i - 1] if i else None  # dL/da of the layer before; none before layer 1
-            self.layers[i].backward(inputs[i], w.delta[i], dx=before)
+            layers[i].backward(inputs[i], w.delta[i], dx=before)
             if before is not None:
                 if dropout:
                     np.multiply(before, w.mask[i - 1], out=before)
-                self.layers[i - 1].activation.backpropagate(w.a[i - 1], before, w.scratch[i - 1])
+                layers[i - 1].activation.backpropagate(w.a[i - 1], before, w.scratch[i - 1])
 
+        if inked is not None:
+            w.narrowing.spread_gradient(self.layers[0], inked)
         if l1 or l2:
             add_penalty_gradient(self.layers, w.penalty, l1=l1, l2=l2)
         return loss

@@ -29,6 +29,7 @@ import numpy as np
 
 from neuralscope.engine.arrays import Array, Indices
 from neuralscope.engine.batches import Augment, Batch, Examples
+from neuralscope.engine.blanks import are_worth_leaving_out
 from neuralscope.engine.network import Network
 from neuralscope.engine.optimizers import Optimizer
 from neuralscope.engine.workspace import Workspace
@@ -85,7 +86,12 @@ class Share:
         self._optimizer = optimizer
         self._train = train
         self._batch = Batch(
-            network.sizes[0], batch_size, train.scale, network.dtype, train.pixels.dtype
+            network.sizes[0],
+            batch_size,
+            train.scale,
+            network.dtype,
+            train.pixels.dtype,
+            leaves_out_blanks=are_worth_leaving_out(batch_size, *network.sizes[:2]),
         )
         self._l2, self._l1 = l2, l1
         self._dropout, self._label_smoothing = dropout, label_smoothing
@@ -123,6 +129,7 @@ class Share:
             label_smoothing=self._label_smoothing,
             example_weights=weights,
             whole=whole,
+            inked=self._batch.inked,
         )
 
     def update(self, rate: float, step: int) -> None:

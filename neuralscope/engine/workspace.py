@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuralscope.engine.arrays import Array
+from neuralscope.engine.blanks import Narrowing
 from neuralscope.engine.loss import SoftmaxCrossEntropy
 
 
@@ -31,6 +32,7 @@ class Workspace:
         mask: For each hidden layer, the dropout mask: 0, or 1 / (share kept).
         dropped: For each hidden layer, a * mask.
         penalty: For each layer l2 * weight (in, out), whatever the batch; all in one memory.
+        narrowing: For the first layer without blank inputs, whatever the batch.
         loss: The loss, bound to the last layer's buffer.
     """
 
@@ -49,6 +51,7 @@ class Workspace:
         shapes = list(pairwise(sizes))
         largest = np.empty(max(n_in * n_out for n_in, n_out in shapes), dtype)
         self.penalty = [largest[: n_in * n_out].reshape(n_in, n_out) for n_in, n_out in shapes]
+        self.narrowing = Narrowing(sizes[0], sizes[1], dtype)
         self._views: dict[int, Workspace] = {batch: self}
 
     def rows(self, n: int) -> Workspace:
@@ -66,6 +69,7 @@ class Workspace:
         view.mask = [array[:n] for array in self.mask]
         view.dropped = [array[:n] for array in self.dropped]
         view.penalty = self.penalty
+        view.narrowing = self.narrowing
         view.loss = SoftmaxCrossEntropy(view.a[-1])
         view._views = {n: view}
         return view

@@ -50,6 +50,7 @@ from neuralscope.runs.store import (
     Store,
     default_path,
     describe,
+    is_named_after_settings,
 )
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "default_path",
     "describe",
     "examples",
+    "is_named_after_settings",
     "launch",
     "list_snapshots",
     "load_predictions",

@@ -44,6 +44,7 @@ from neuralscope.runs.store import (
     Run,
     Store,
     describe,
+    is_named_after_settings,
 )
 
 KEPT_FIELDS = ("dataset", "hidden", "activation", "initializer", "seed")
@@ -218,10 +219,9 @@ def fork(
 
 def _name(parent: Run, config: RunConfig) -> str:
     """Return the parent's name; where that was made from its settings, with those of the fork."""
-    made = describe(parent.config)
-    if not parent.name.startswith(made):
+    if not is_named_after_settings(parent):
         return parent.name
-    return describe(config) + parent.name[len(made) :]
+    return describe(config) + parent.name.removeprefix(describe(parent.config))
 
 
 def _begin_with(store: Store, child: str, info: SnapshotInfo, state: State, digest: str) -> None:

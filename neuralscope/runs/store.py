@@ -911,6 +911,11 @@ def describe(config: RunConfig) -> str:
     return f"{layers}{bend}, {config.optimizer} {config.learning_rate:g}, {config.dataset}"
 
 
+def is_named_after_settings(run: Run) -> bool:
+    """Return whether a run's name was made from its settings, with what was added to it or not."""
+    return run.name.startswith(describe(run.config))
+
+
 def _readable(rows: Sequence[sqlite3.Row]) -> list[Run]:
     runs = []
     for row in rows:

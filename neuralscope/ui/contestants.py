@@ -14,7 +14,14 @@ import streamlit as st
 
 from neuralscope.analysis.comparison import alike, band, differing
 from neuralscope.charts import comparison as drawing
-from neuralscope.runs import DIVERGED, FINISHED, SETTINGS, Epochs, Run, describe
+from neuralscope.runs import (
+    DIVERGED,
+    FINISHED,
+    SETTINGS,
+    Epochs,
+    Run,
+    is_named_after_settings,
+)
 from neuralscope.runs.settings import Number, Whole
 from neuralscope.ui import chart, config_form
 
@@ -112,7 +119,7 @@ def _kinds(runs: Iterable[Run]) -> list[tuple[str, str]]:
 
 def _label(group: Sequence[Run], varied: Sequence[str]) -> str:
     run = group[0]
-    if len(group) == 1 and run.name != describe(run.config):
+    if len(group) == 1 and not is_named_after_settings(run):
         label = run.name
     elif 0 < len(varied) <= MOST_IN_LABEL:
         label = ", ".join(setting_words(run, name) for name in varied)

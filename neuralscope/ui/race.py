@@ -38,6 +38,7 @@ from neuralscope.ui import (
     config_form,
     contestants,
     data_notice,
+    place,
     resources,
     run_query,
     run_view,
@@ -119,7 +120,7 @@ def _menu(listed: Sequence[races.RaceRow], race: races.Race | None) -> None:
     if race is not None and race.race_id not in names:
         names[race.race_id] = _race_name(race.runs[0].created, len(race.runs), race.runs[0].name)
     shown = race.race_id if race else None
-    key = f"race_menu_{shown}"  # another race, another menu: it starts from what is shown
+    key = place.take("race_menu", shown)
     st.selectbox(
         "Race",
         list(names),
@@ -138,7 +139,8 @@ def _race_name(created: float, size: int, name: str) -> str:
 
 
 def _turn(key: str) -> None:
-    st.session_state["race_seen"] = st.session_state[key]
+    if place.is_taken_by("race_menu", key):
+        st.session_state["race_seen"] = st.session_state[key]
 
 
 # A new one ---------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from neuralscope.runs.listing import (
 )
 from neuralscope.ui import (
     frame,
+    place,
     resources,
     run_card,
     run_picker,
@@ -409,9 +410,10 @@ def _pages(total: int, n_pages: int) -> None:
         st.caption(f"{first:,} to {last:,} of {total:,} {noun}", width="content")
         if n_pages > 1:
             # Another page, another control: the address and the filters turn pages too.
-            key = f"runs_pagination_{page}_{n_pages}"
+            key = place.take("runs_pagination", f"{page}_{n_pages}")
             st.pagination(n_pages, default=page, key=key, on_change=_turn, args=(key,))
 
 
 def _turn(key: str) -> None:
-    run_query.put("page", st.session_state[key])
+    if place.is_taken_by("runs_pagination", key):
+        run_query.put("page", st.session_state[key])

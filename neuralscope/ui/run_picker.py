@@ -11,7 +11,7 @@ import streamlit as st
 from neuralscope.errors import StoreError
 from neuralscope.runs import Run
 from neuralscope.runs.listing import newest
-from neuralscope.ui import address, resources
+from neuralscope.ui import address, place, resources
 
 MOST_SHOWN = 100
 NONE = ""
@@ -85,7 +85,7 @@ def menu(current: Run | None, *, may_be_none: bool = True) -> None:
     options = [NONE, *names] if may_be_none or current is None else list(names)
     names[NONE] = "Set up a new run" if may_be_none else "Choose a run"
     shown = current.run_id if current else NONE
-    key = f"shown_run_{shown}"  # another run, another menu: it starts from what is shown
+    key = place.take("shown_run", shown)
     st.selectbox(
         "Run",
         options,
@@ -99,7 +99,8 @@ def menu(current: Run | None, *, may_be_none: bool = True) -> None:
 
 
 def _turn(key: str) -> None:
-    look_at(st.session_state[key] or None)
+    if place.is_taken_by("shown_run", key):
+        look_at(st.session_state[key] or None)
 
 
 def _live_run() -> str | None:

@@ -37,6 +37,7 @@ from neuralscope.ui import (
     config_form,
     health_table,
     lineage_panel,
+    place,
     resources,
     scrubber,
     words,
@@ -217,7 +218,7 @@ def _rate_slider(run: Run) -> None:
         known = _LiveRate(now, now, now, known.generation + 1)
         st.session_state[name] = known
     known.now = now
-    key = f"{name}_{known.generation}"
+    key = place.take(name, known.generation)
     st.select_slider(
         "Learning rate now",
         sorted({*RATE_STEPS, known.start}),
@@ -233,9 +234,7 @@ def _rate_slider(run: Run) -> None:
 
 def _set_rate(run_id: str, known: _LiveRate, key: str) -> None:
     rate = st.session_state[key]
-    # A slider that has made room for another may speak once more while the browser removes it.
-    is_gone = st.session_state[f"live_rate_{run_id}"] is not known
-    if not is_gone and rate != known.asked:
+    if place.is_taken_by(f"live_rate_{run_id}", key) and rate != known.asked:
         known.asked = rate
         _send(run_id, "learning_rate", rate)
 
@@ -360,7 +359,7 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
     batches = charts.thin(_steps_along(x_axis, steps, run.steps_per_epoch), steps.loss, MOST_BINS)
     parent = store.epochs(run.parent_id) if run.is_fork and run.parent_id else None
     left, right = st.columns(2)
-    for place, quantity in ((left, "loss"), (right, "accuracy")):
+    for column, quantity in ((left, "loss"), (right, "accuracy")):
         figure = charts.learning_curves(
             _points(epochs, quantity),
             batches=batches if quantity == "loss" else None,
@@ -372,7 +371,7 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
             smoothing=smoothing,
             moving=run.is_active,
         )
-        with place:
+        with column:
             what = f"{quantity.capitalize()} of the run"
             chart.draw(figure, what, key=f"curves_{quantity}", of=run)
     st.caption(

@@ -47,6 +47,7 @@ def assert_no_array_is_made(records: Iterator[Record], n: int) -> None:
     assert peak - before < BUFFER / 2
 
 
+@pytest.mark.parametrize("n_blank", [0, FEATURES // 2])
 @pytest.mark.parametrize("is_halved", [False, True])
 @pytest.mark.parametrize(
     ("optimizer", "activation", "extras"),
@@ -55,13 +56,13 @@ def assert_no_array_is_made(records: Iterator[Record], n: int) -> None:
     + [("sgd", "relu", EVERYTHING)],
 )
 def test_steps_allocate_no_array(
-    optimizer: str, activation: str, extras: dict[str, Any], is_halved: bool
+    optimizer: str, activation: str, extras: dict[str, Any], is_halved: bool, n_blank: int
 ) -> None:
     rng = np.random.default_rng(0)
     n = 12 * BATCH + 1  # 13 batches an epoch, the last of them short
-    examples = Examples(
-        rng.integers(0, 256, (n, FEATURES), dtype=np.uint8), rng.integers(0, 10, n), 1 / 255
-    )
+    pixels = rng.integers(0, 256, (n, FEATURES), dtype=np.uint8)
+    pixels[:, :n_blank] = 0
+    examples = Examples(pixels, rng.integers(0, 10, n), 1 / 255)
     network = Network((FEATURES, UNITS, UNITS, 10), activation=activation, rng=rng)
     training = Training(
         network,

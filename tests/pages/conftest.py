@@ -94,6 +94,16 @@ class Page:
         self.control(label).click()
         return self.look()
 
+    def send_back(self, late: Any) -> Page:
+        """Draw the page with the state of a control that is no longer there, as a browser sends it.
+
+        Only a busy one does: it has not heard yet that another control has taken its place.
+        """
+        states = self.app._tree.get_widget_states()
+        states.widgets.append(late)
+        self.app._run(states)
+        return self
+
     def is_primary(self, label: str) -> bool:
         return bool(self.control(label).proto.type == "primary")
 

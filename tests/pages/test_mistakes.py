@@ -329,6 +329,19 @@ def test_a_page_is_jumped_to(runs: Runs, open_mistakes: Open) -> None:
     assert page.says("Showing **49 to 72 of")
 
 
+def test_page_numbers_that_a_busy_browser_sends_back_late_turn_to_nothing(
+    runs: Runs, open_mistakes: Open
+) -> None:
+    page = open_mistakes(run=runs.queued().start().run_id)
+    numbers = page.app.get("pagination")[0]
+    numbers.set_value(3)
+    late = numbers._widget_state
+    page.look()
+    page.click("Previous page")
+    page.send_back(late)
+    assert page.says("Showing **25 to 48 of")
+
+
 def test_few_mistakes_need_no_pages(finished: Run, open_mistakes: Open) -> None:
     page = open_mistakes(run=finished.run_id).set("Confidence", (0, 1))
     assert "Next page" not in page.labels()

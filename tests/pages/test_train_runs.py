@@ -388,6 +388,19 @@ def test_the_menu_turns_to_any_run_and_back_to_a_new_one(open_page: Open, runs: 
     assert page.metric("Parameters")
 
 
+def test_a_menu_that_a_busy_browser_sends_back_late_turns_to_nothing(
+    open_page: Open, runs: Runs
+) -> None:
+    run = runs.finished()
+    page = open_page()
+    late = page.control("Run")._widget_state
+    assert late.string_value == "Set up a new run"
+    page.set("Run", run.run_id)
+    page.send_back(late)
+    assert page.query["run"] == run.run_id
+    assert page.badge() == "Finished"
+
+
 @pytest.mark.parametrize(
     "run_id",
     ["20260101-000000-abcd", "nonsense", "../../etc/passwd", "%00", "x" * 5000, "1' OR '1'='1"],

@@ -8,10 +8,12 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from neuralscope.data import Dataset
 from neuralscope.engine import StepEnd, Training
+from neuralscope.errors import DataError
 from neuralscope.runs import RunConfig, as_measured, cores, estimate, measure_epoch, prepare
 from neuralscope.runs.cores import limited_to
 from neuralscope.runs.machine import THREAD_VARIABLES
@@ -78,6 +80,53 @@ def test_a_machine_that_is_busy_most_of_the_time_is_not_taken_for_a_slow_one(
     monkeypatch.setattr(estimate.time, "perf_counter", lambda: next(times))
     told = measure_epoch(RunConfig(hidden=(8,), batch_size=32), **DIGITS)
     assert told.seconds_per_epoch == pytest.approx(0.01 * 40)
+
+
+def pictures(n: int) -> Dataset:
+    """Return pictures of 28 x 28, of which the lower half is blank."""
+    x = np.full((n, 784), 9, np.uint8)
+    x[:, 392:] = 0
+    y = np.zeros(n, np.int64)
+    names = tuple("0123456789")
+    return Dataset("mnist", x, y, x[:1], y[:1], x[:1], y[:1], (28, 28), names, 255, "")
+
+
+@pytest.mark.parametrize(
+    ("is_here", "config", "is_measured_on_it"),
+    [
+        (True, RunConfig(hidden=(128,), batch_size=64), True),
+        (False, RunConfig(hidden=(128,), batch_size=64), False),
+        (True, RunConfig(hidden=(32,), batch_size=64), False),  # blank or not, it takes as long
+    ],
+)
+def test_where_blank_pixels_save_time_the_pictures_are_those_of_the_data(
+    is_here: bool, config: RunConfig, is_measured_on_it: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured_on: list[Dataset] = []
+    monkeypatch.setattr(estimate, "is_cached", lambda name: is_here)
+    monkeypatch.setattr(estimate, "load_dataset", lambda name: pictures(70))
+    monkeypatch.setattr(
+        estimate, "prepare", lambda c, data: measured_on.append(data) or prepare(c, data)
+    )
+    estimate._some_pixels.cache_clear()
+    measure_epoch(config, **MNIST)
+    estimate._some_pixels.cache_clear()
+    (used,) = measured_on
+    assert used.x_train.shape == (40 * config.batch_size, 784)
+    assert used.x_train[:, :392].any(axis=0).all()
+    assert used.x_train[:, 392:].any() != is_measured_on_it
+
+
+def test_data_that_cannot_be_read_is_measured_on_made_up_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(name: str) -> Dataset:
+        raise DataError("the disk is gone")
+
+    monkeypatch.setattr(estimate, "is_cached", lambda name: True)
+    monkeypatch.setattr(estimate, "load_dataset", refuse)
+    estimate._some_pixels.cache_clear()
+    assert measure_epoch(RunConfig(hidden=(128,)), **MNIST).n_steps >= 1
 
 
 def test_a_large_network_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

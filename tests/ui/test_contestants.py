@@ -78,6 +78,11 @@ def test_seeds_and_forks_are_called_so(store: Store) -> None:
     assert contestants.have_company(runs) and not contestants.have_company(runs[1:])
 
 
+def test_a_fork_that_nobody_has_named_is_called_by_what_tells_it_apart(store: Store) -> None:
+    made = "128 relu, sgd 0.2, digits, forked at epoch 5"
+    assert labels(store, {}, {"l2": 0.1}, names=("", made)) == ["L2 penalty 0", "L2 penalty 0.1"]
+
+
 def test_a_queued_run_belongs_to_those_it_will_be_like(store: Store) -> None:
     started, queued = (store.create(RunConfig(dataset="digits", seed=seed)) for seed in (0, 1))
     store.set_facts(started, data_digest="d1", versions={}, machine={}, steps_per_epoch=1)
