@@ -7,6 +7,9 @@ const UNITS = 1000;
 const STEP = 4; // units between two points of a stroke
 const SEND_EVERY = 250; // ms between two looks at a stroke that goes on
 const sheets = new WeakMap();
+// The newest drawing, which outlives its sheet. Streamlit forgets what reaches a busy server just
+// before the wish for another page, so the server may have an older one when the page is back.
+let newest = { sheet: null, strokes: [] };
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
@@ -53,7 +56,10 @@ class Sheet {
     this.canvas.setAttribute("aria-label", data.label);
     if (this.name === data.sheet) return;
     this.name = data.sheet;
-    this.strokes = data.strokes.map((stroke) => ({ ...stroke, points: [...stroke.points] }));
+    const isBack = newest.sheet === data.sheet;
+    const known = copied(data.strokes);
+    this.strokes = isBack ? copied(newest.strokes) : known;
+    newest = this.drawing();
     this.stroke = this.pointer = null;
     this.buttons.rubber.setAttribute("aria-pressed", "false");
     this.under = null;
@@ -67,6 +73,7 @@ class Sheet {
       picture.src = data.picture;
     }
     this.draw();
+    if (JSON.stringify(this.strokes) !== JSON.stringify(known)) this.send();
   }
 
   begin(event) {
@@ -115,10 +122,12 @@ class Sheet {
 
   send() {
     this.sent = performance.now();
-    this.setStateValue("drawing", {
-      sheet: this.name,
-      strokes: this.strokes.map(({ erases, points }) => ({ erases, points: [...points] })),
-    });
+    newest = this.drawing();
+    this.setStateValue("drawing", newest);
+  }
+
+  drawing() {
+    return { sheet: this.name, strokes: copied(this.strokes) };
   }
 
   draw() {
@@ -141,3 +150,5 @@ class Sheet {
     this.buttons.undo.disabled = this.buttons.clear.disabled = !this.strokes.length;
   }
 }
+
+const copied = (strokes) => strokes.map(({ erases, points }) => ({ erases, points: [...points] }));

@@ -48,9 +48,20 @@ def show(sheet: str, onto: Ink | None = None, *, label: str, key: str) -> tuple[
         label: What the sheet is, for those who cannot see it.
         key: Of the component.
     """
+    state = st.session_state
+    kept_key = f"{key}_kept"
+    if state.get(kept_key, {}).get("sheet") != sheet:
+        state[kept_key] = {"sheet": sheet, "strokes": []}
     # The newest drawing is in the component's state before the script runs.
-    problem = _keep(key, sheet)
-    kept = st.session_state[f"{key}_kept"]["strokes"]
+    try:
+        arrived = _arrived(state.get(key), sheet)
+        if arrived is not None:
+            state[kept_key] = {"sheet": sheet, "strokes": arrived}
+        problem = ""
+    except DataError as error:
+        state[kept_key] = {"sheet": sheet, "strokes": []}
+        problem = str(error)
+    kept = state[kept_key]["strokes"]
     _component()(
         key=key,
         data={
@@ -62,31 +73,11 @@ def show(sheet: str, onto: Ink | None = None, *, label: str, key: str) -> tuple[
             "ink": INK_ON_LIGHT,
             "paper": PAPER,
         },
-        on_drawing_change=functools.partial(_keep, key, sheet),
+        on_drawing_change=_nothing,
     )
     if problem:
         st.warning(problem, icon=":material/error:")
     return strokes(kept)
-
-
-def _keep(key: str, sheet: str) -> str:
-    """Keep what has been drawn on a sheet, and return what is wrong with it.
-
-    It is also called when a drawing arrives together with the wish for another page, whose script
-    knows nothing of sheets: the last stroke before somebody leaves is not lost.
-    """
-    state = st.session_state
-    kept_key = f"{key}_kept"
-    if state.get(kept_key, {}).get("sheet") != sheet:
-        state[kept_key] = {"sheet": sheet, "strokes": []}
-    try:
-        arrived = _arrived(state.get(key), sheet)
-    except DataError as error:
-        state[kept_key] = {"sheet": sheet, "strokes": []}
-        return str(error)
-    if arrived is not None:
-        state[kept_key] = {"sheet": sheet, "strokes": arrived}
-    return ""
 
 
 def strokes(messages: Sequence[dict[str, Any]]) -> tuple[Stroke, ...]:
@@ -160,6 +151,10 @@ def _picture(onto: Ink) -> str:
     share = onto[..., None]
     mixed = (1 - share) * rgb(PAPER) + share * rgb(INK_ON_LIGHT)
     return charts.data_uri(np.rint(mixed * 255).astype(np.uint8))
+
+
+def _nothing() -> None:
+    """Let a new drawing draw the page anew, and nothing more."""
 
 
 @functools.cache

@@ -118,6 +118,15 @@ class Server:
         settings = {"dataset": "digits", "hidden": (16,), "epochs": 3, **settings}
         return Trainer(self.store, self.store.create(RunConfig(**settings))).run()
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it answer nothing for as long as this lasts, as one that is busy elsewhere."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def stop_runs(self) -> None:
         for run in self.store.active_runs():
             self.store.send(run.run_id, "stop")

@@ -21,6 +21,7 @@ Points = Sequence[tuple[float, float]]
 
 SEVEN = ((0.2, 0.2), (0.5, 0.19), (0.8, 0.2), (0.6, 0.55), (0.45, 0.85))
 BAR = ((0.35, 0.5), (0.75, 0.5))
+ONE = ((0.5, 0.15), (0.5, 0.5), (0.5, 0.85))
 
 
 @pytest.fixture
@@ -147,6 +148,10 @@ def test_a_finger_draws_and_the_page_stays_where_it_is(
     tab = open_tab(server.link(run=run_id), has_touch=True)
     sheet = Sheet(tab)
     tab.page.set_viewport_size({"width": 420, "height": 900})
+    # The sidebar slides away over the sheet, and would take the finger for its own.
+    tab.page.wait_for_function(
+        "document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 0"
+    )
     sheet.canvas.scroll_into_view_if_needed()
     moved = "document.querySelector('[data-testid=stMain]').scrollTop"
     before = tab.page.evaluate(moved)
@@ -169,6 +174,24 @@ def test_a_drawing_is_still_there_when_the_page_is_opened_again(
     tab.page.get_by_role("link", name="Draw", exact=True).click()
     expect(sheet.answer).to_have_text("7")
     # The sheet gets its size with the page around it, and is drawn anew then.
+    until(lambda: sheet.ink() == ink, "the same drawing")
+
+
+def test_what_is_drawn_while_the_server_is_busy_outlives_the_page(
+    server: Server, open_tab: OpenTab, expect: Any, run_id: str
+) -> None:
+    tab = open_tab(server.link(run=run_id))
+    sheet = Sheet(tab)
+    sheet.draw(SEVEN)
+    expect(sheet.answer).to_have_text("7")
+    with server.frozen():
+        tab.button("Clear").click()
+        sheet.draw(ONE)
+        ink = sheet.ink()
+        tab.page.get_by_role("link", name="Train", exact=True).click()
+    tab.button("Start training").wait_for()
+    tab.page.get_by_role("link", name="Draw", exact=True).click()
+    expect(sheet.answer).to_have_text("1")
     until(lambda: sheet.ink() == ink, "the same drawing")
 
 

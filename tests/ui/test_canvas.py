@@ -86,18 +86,3 @@ def test_nothing_is_fetched_from_elsewhere(name: str) -> None:
     source = (FOLDER / name).read_text(encoding="utf-8")
     assert "http" not in source
     assert "import " not in source and "url(" not in source
-
-
-def test_a_drawing_that_arrives_as_the_page_is_left_is_kept(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    shown: dict[str, Any] = {}
-    state: dict[str, Any] = {}
-    monkeypatch.setattr(canvas.st, "session_state", state)
-    monkeypatch.setattr(canvas, "_component", lambda: shown.update)
-    assert canvas.show("blank", label="Sheet", key="sheet") == ()
-    drawn = [stroke(200, 300, 400, 500)]
-    state["sheet"] = {"drawing": {"sheet": "blank", "strokes": drawn}}
-    shown["on_drawing_change"]()  # all that is run of this page then
-    del state["sheet"]  # as Streamlit does with what is on no page
-    assert canvas.show("blank", label="Sheet", key="sheet") == canvas.strokes(drawn)
