@@ -27,5 +27,5 @@ def in_words(about: dict[str, Any]) -> str:
     software = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     return (
         f"{computer['processor']}, {computer['cores']} cores{limits}, {platform.machine()}, "
-        f"{computer['system']}; {software}"
+        f"{computer['system']}, kernels {computer['kernels']}; {software}"
     )

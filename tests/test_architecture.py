@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each room may import of ours, besides itself.
 MAY_IMPORT = {
     "errors": set(),
+    "kernels": set(),
     "version": set(),
     "engine": {"errors"},
     "data": {"errors"},
@@ -31,10 +32,10 @@ MAY_IMPORT = {
     "estimator": {"engine", "data", "errors"},
     "charts": set(),
     "exports": {"runs", "analysis", "charts", "data", "engine", "errors", "version"},
-    "cli": {"exports", "runs", "analysis", "data", "engine", "errors", "version"},
+    "cli": {"exports", "runs", "analysis", "data", "engine", "errors", "version", "kernels"},
     "ui": {"exports", "runs", "analysis", "charts", "data", "engine", "errors"},
     "pages": {"ui", "analysis", "charts", "runs", "data", "errors"},
-    "dashboard": {"ui"},
+    "dashboard": {"ui", "kernels"},
     # neuralscope/__init__.py, the front door: everyone's except our own.
     "facade": {"runs", "data", "engine", "errors", "version"},
 }

@@ -401,6 +401,7 @@ def _reasons(store: Store, original: Run, again: Run) -> Iterator[str]:
         ("blas_threads", "threads"),
         ("processes", "processes"),
         ("processor", "processor"),
+        ("kernels", "kernels of the matrix library"),
     )
     for key, words in kept:
         if key in original.machine and key in again.machine:

@@ -1,7 +1,7 @@
 """What computed a run: versions and machine, written down with it.
 
-The same configuration, seed and data give the same bits on the same versions and thread count, so
-these belong to the result.
+The same configuration, seed and data give the same bits on the same versions, thread count and
+kernels (see `neuralscope.kernels`), so these belong to the result.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from neuralscope.version import __version__
 
@@ -30,10 +31,11 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Return the processor, the cores that may be used, and limits on BLAS threads."""
+    """Return the processor, what multiplies on it, its usable cores and limits on BLAS threads."""
     return {
         "system": f"{platform.system()} {platform.release()}",
         "processor": _processor(),
+        "kernels": _kernels(),
         "cores": usable_cores(),
         "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
     }
@@ -54,3 +56,9 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.machine()
+
+
+def _kernels() -> str:
+    """Return the name of the processor whose code the matrix library uses."""
+    found = (library.get("architecture") for library in threadpool_info())
+    return next((str(name) for name in found if name), "unknown")

@@ -434,13 +434,15 @@ def test_what_else_differs_is_named(store: Store, train: Train) -> None:
             "UPDATE runs SET data_digest = 'another', versions = ?, machine = ? WHERE run_id = ?",
             (
                 json.dumps({**original.versions, "numpy": "1.0"}),
-                json.dumps({**original.machine, "blas_threads": 9, "processes": 7}),
+                json.dumps(
+                    {**original.machine, "blas_threads": 9, "processes": 7, "kernels": "Zen"}
+                ),
                 original.run_id,
             ),
         )
     verdict = lineage.verdict(store, original.run_id, other.run_id)
     assert (verdict.is_identical, verdict.first_epoch) == (False, 1)
-    processes = other.machine["processes"]
+    processes, kernels = other.machine["processes"], other.machine["kernels"]
     threads, numpy = other.machine["blas_threads"], other.versions["numpy"]
     assert verdict.reasons == (
         "the setting l2 is another one",
@@ -449,6 +451,7 @@ def test_what_else_differs_is_named(store: Store, train: Train) -> None:
         f"numpy was 1.0 and is {numpy}",
         f"the threads were 9 and are {threads}",
         f"the processes were 7 and are {processes}",
+        f"the kernels of the matrix library were Zen and are {kernels}",
     )
     assert verdict.text == f"It differs from epoch 1 on; {', '.join(verdict.reasons)}."
 

@@ -30,6 +30,7 @@ def test_the_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "OMP_NUM_THREADS" not in told["threads"]
     assert told["system"].startswith(platform.system())
     assert told["processor"]
+    assert told["kernels"]
     assert json.loads(json.dumps(told)) == told
 
 
