@@ -9,17 +9,13 @@ for a while starts slowly.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
-from benchmarks import OUR_KERNELS
-from benchmarks.contestants import CONTESTANTS, Contestant, Epoch
+from benchmarks.contestants import CONTESTANTS, Epoch
 from benchmarks.pictures import pictures
 from benchmarks.rows import ROWS
-from neuralscope import kernels
 
 EPOCHS_IN_A_TURN = 2
 
@@ -36,8 +32,7 @@ class Arena:
         self._lines: dict[str, Connection] = {}
         for name in names:
             ours, theirs = context.Pipe()
-            with _kernels_of(CONTESTANTS[name]):
-                context.Process(target=_serve, args=(name, theirs), daemon=True).start()
+            context.Process(target=_serve, args=(name, theirs), daemon=True).start()
             theirs.close()  # so that the end of the process is heard
             self._lines[name] = ours
 
@@ -75,19 +70,6 @@ class Arena:
             taken = {(row, name): self.seconds(name, row) for row in rows for name in self._lines}
             if number:
                 yield taken
-
-
-@contextmanager
-def _kernels_of(contestant: Contestant) -> Iterator[None]:
-    """Let a process that is started now multiply as this contestant does."""
-    if not OUR_KERNELS or contestant.has_our_kernels:
-        yield
-        return
-    del os.environ[kernels.CHOICE]
-    try:
-        yield
-    finally:
-        os.environ[kernels.CHOICE] = OUR_KERNELS
 
 
 def _serve(name: str, line: Connection) -> None:

@@ -23,7 +23,6 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each room may import of ours, besides itself.
 MAY_IMPORT = {
     "errors": set(),
-    "kernels": set(),
     "version": set(),
     "engine": {"errors"},
     "data": {"errors"},
@@ -32,10 +31,10 @@ MAY_IMPORT = {
     "estimator": {"engine", "data", "errors"},
     "charts": set(),
     "exports": {"runs", "analysis", "charts", "data", "engine", "errors", "version"},
-    "cli": {"exports", "runs", "analysis", "data", "engine", "errors", "version", "kernels"},
+    "cli": {"exports", "runs", "analysis", "data", "engine", "errors", "version"},
     "ui": {"exports", "runs", "analysis", "charts", "data", "engine", "errors"},
     "pages": {"ui", "analysis", "charts", "runs", "data", "errors"},
-    "dashboard": {"ui", "kernels"},
+    "dashboard": {"ui"},
     # neuralscope/__init__.py, the front door: everyone's except our own.
     "facade": {"runs", "data", "engine", "errors", "version"},
 }

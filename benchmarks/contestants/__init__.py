@@ -7,11 +7,10 @@ and returns the seconds it took.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
-from benchmarks import OUR_KERNELS
 from benchmarks.pictures import Pictures
 from benchmarks.rows import Row
 
@@ -28,8 +27,6 @@ class Contestant:
         function: Its `prepare`.
         package: What has to be installed for it.
         distribution: The same as pip knows it.
-        has_our_kernels: Whether NumPy's products are computed as in the programs of NeuralScope
-            (see `neuralscope.kernels`), and not as NumPy comes.
     """
 
     title: str
@@ -37,7 +34,6 @@ class Contestant:
     function: str
     package: str
     distribution: str
-    has_our_kernels: bool = True
 
     @property
     def is_installed(self) -> bool:
@@ -53,7 +49,6 @@ class Contestant:
 
 MATRIX_PRODUCTS = "matrix_products"
 OURS = "neuralscope"
-SKLEARN = "sklearn"
 
 CONTESTANTS = {
     MATRIX_PRODUCTS: Contestant("products alone", "matrix_products", "prepare", "numpy", "numpy"),
@@ -61,19 +56,8 @@ CONTESTANTS = {
     "evaluated": Contestant("with evaluation", "engine", "prepare_evaluated", "numpy", "numpy"),
     "all_inputs": Contestant("of all inputs", "engine", "prepare_of_all_inputs", "numpy", "numpy"),
     "one_core": Contestant("on one core", "engine", "prepare_on_one_core", "numpy", "numpy"),
-    "pytorch": Contestant("PyTorch", "pytorch", "prepare", "torch", "torch", False),
-    "jax": Contestant("JAX", "jax_scan", "prepare", "jax", "jax", False),
-    SKLEARN: Contestant(
-        "scikit-learn", "mlp_classifier", "prepare", "sklearn", "scikit-learn", False
-    ),
+    "pytorch": Contestant("PyTorch", "pytorch", "prepare", "torch", "torch"),
+    "jax": Contestant("JAX", "jax_scan", "prepare", "jax", "jax"),
+    "sklearn": Contestant("scikit-learn", "mlp_classifier", "prepare", "sklearn", "scikit-learn"),
 }
 """In the order of the table's columns, and of their turns."""
-
-if OUR_KERNELS:
-    # What they bring, to us and to whom they are not given.
-    CONTESTANTS["as_it_comes"] = replace(
-        CONTESTANTS[OURS], title="with NumPy's choice of kernels", has_our_kernels=False
-    )
-    CONTESTANTS["sklearn_with_ours"] = replace(
-        CONTESTANTS[SKLEARN], title="scikit-learn with our kernels", has_our_kernels=True
-    )

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
-from neuralscope import kernels
 from neuralscope.cli import dashboard, evaluate, export, lr_find, predict, resume, runs, train, view
 from neuralscope.cli.parser import Parser, add_commands
 from neuralscope.cli.status import BROKEN_PIPE, DONE, FAILED, INTERRUPTED, MISTAKEN, WorkFailed
@@ -39,7 +38,6 @@ def main(argv: list[str] | None = None) -> int:
     Args:
         argv: The arguments; None for those of this process.
     """
-    kernels.choose()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that lacks a letter gets its code: no reason to lose the line, or the result.
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":

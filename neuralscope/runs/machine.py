@@ -1,7 +1,7 @@
 """What computed a run: versions and machine, written down with it.
 
 The same configuration, seed and data give the same bits on the same versions, thread count and
-kernels (see `neuralscope.kernels`), so these belong to the result.
+kernels of the matrix library, so these belong to the result.
 """
 
 from __future__ import annotations
