@@ -16,6 +16,10 @@ import numpy as np
 from neuralscope.engine.activations import Activation
 from neuralscope.engine.arrays import Array
 
+FEW_EXAMPLES = 64
+WIDE = 256
+"""A batch of up to so many in a layer of so many inputs and units: see `Dense.backward`."""
+
 
 class Dense:
     """A fully connected layer.
@@ -65,7 +69,9 @@ class Dense:
         self.activation.apply(z, scratch)
         return z
 
-    def backward(self, x: Array, delta: Array, *, dx: Array | None) -> None:
+    def backward(
+        self, x: Array, delta: Array, *, dx: Array | None, scratch: Array | None = None
+    ) -> None:
         """Turn dL/dz into the gradients of weight and bias, and of the input.
 
         From z = x @ weight + bias, summed over the batch (the loss has divided by its size):
@@ -76,8 +82,18 @@ class Dense:
             x: (batch, in), the input of the forward pass.
             delta: (batch, out), dL/dz.
             dx: (batch, in), receives dL/dx; None for the first layer, which has nobody to tell.
+            scratch: (batch, in), contiguous, work space; needed with `dx`.
         """
         np.matmul(x.T, delta, out=self.weight_grad)  # (in, batch) @ (batch, out) -> (in, out)
         np.add.reduce(delta, axis=0, out=self.bias_grad)
-        if dx is not None:
+        if dx is None:
+            return
+        assert scratch is not None
+        if len(delta) <= FEW_EXAMPLES and min(self.weight.shape) >= WIDE:
+            # The same transposed, weight @ delta^T. BLAS brings what it multiplies into an order of
+            # its own, which takes it long for a large weight^T; to turn the result takes less.
+            turned = scratch.reshape(dx.shape[::-1])
+            np.matmul(self.weight, delta.T, out=turned)  # (in, out) @ (out, batch) -> (in, batch)
+            np.copyto(dx, turned.T)
+        else:
             np.matmul(delta, self.weight.T, out=dx)  # (batch, out) @ (out, in) -> (batch, in)

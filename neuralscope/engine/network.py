@@ -256,7 +256,8 @@ class Network:
 
         for i in reversed(range(len(layers))):
             before = w.delta[i - 1] if i else None  # dL/da of the layer before; none before layer 1
-            layers[i].backward(inputs[i], w.delta[i], dx=before)
+            scratch = w.scratch[i - 1] if i else None
+            layers[i].backward(inputs[i], w.delta[i], dx=before, scratch=scratch)
             if before is not None:
                 if dropout:
                     np.multiply(before, w.mask[i - 1], out=before)
