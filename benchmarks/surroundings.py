@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -27,5 +28,11 @@ def in_words(about: dict[str, Any]) -> str:
     software = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     return (
         f"{computer['processor']}, {computer['cores']} cores{limits}, {platform.machine()}, "
-        f"{computer['system']}, kernels {computer['kernels']}; {software}"
+        f"{computer['system']}, kernels {computer['kernels']}{_as_told()}; {software}"
     )
+
+
+def _as_told() -> str:
+    """Return who chose the kernels, where that is not the matrix library itself."""
+    told = os.environ.get("OPENBLAS_CORETYPE")
+    return f" (OPENBLAS_CORETYPE={told})" if told else ""

@@ -175,6 +175,20 @@ def test_a_second_viewer_and_a_reload_find_it_by_its_address(
     assert "seed 8" in other.app.subheader[0].value and other.query["race"] == second.race_id
 
 
+def test_a_race_that_a_busy_browser_sends_back_late_is_not_chosen(
+    store: Store, runs: Runs, no_trainers: None, opened: Open
+) -> None:
+    first, second = Track(store), Track(store, (0.5, 0.3), seed=8)
+    page = opened()
+    menu = page.control("Race")
+    # As if somebody had chosen the one that is shown: nothing, as long as it is.
+    menu.set_value(second.race_id)
+    late = menu._widget_state
+    page.set("Race", first.race_id)
+    page.send_back(late)
+    assert "seed 3" in page.app.subheader[0].value and page.query["race"] == first.race_id
+
+
 def test_an_address_of_no_race_says_so(
     store: Store, runs: Runs, no_trainers: None, opened: Open
 ) -> None:

@@ -258,6 +258,23 @@ def test_pages_of_many_runs(add: Callable[..., Run], open_runs: Open, table: Tab
     assert table.names(page) == ["run 10"]
 
 
+def test_page_numbers_that_a_busy_browser_sends_back_late_turn_to_nothing(
+    add: Callable[..., Run], open_runs: Open, table: Table
+) -> None:
+    for number in range(2 * run_query.PER_PAGE + 3):
+        add(f"run {number}")
+    page = open_runs()
+    numbers = page.app.get("pagination")[0]
+    numbers.set_value(3)
+    late = numbers._widget_state
+    page.look()
+    assert page.query == {"page": "3"}
+    page.app.get("pagination")[0].set_value(2)
+    page.look()
+    page.send_back(late)
+    assert page.query == {"page": "2"}
+
+
 def test_a_page_beyond_the_last_is_the_last(
     add: Callable[..., Run], open_runs: Open, table: Table
 ) -> None:
