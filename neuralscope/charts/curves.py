@@ -386,7 +386,7 @@ def _words(value: float, quantity: Quantity) -> str:
         return "not measured"
     if quantity == "accuracy":
         return f"{100 * value:.2f} %"
-    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:#.3g}"
 
 
 def _view(curves: Floats, quantity: Quantity) -> tuple[float, float]:

@@ -452,6 +452,11 @@ def test_lists_and_arrays_give_the_same_chart() -> None:
             "Training loss was 0.0123 over 1 epoch; validation loss 0.50.",
         ),
         (
+            points([0.05], [0.09996]),  # three digits all the same
+            "loss",
+            "Training loss was 0.0500 over 1 epoch; validation loss 0.100.",
+        ),
+        (
             points([0.5, np.nan], [0.6, 0.4]),
             "loss",
             "Training loss was 0.50 over 2 epochs; validation loss 0.40, the best so far.",
