@@ -19,7 +19,7 @@ from benchmarks.startup import import_seconds
 from benchmarks.surroundings import in_words, surroundings
 
 Seconds = dict[tuple[int, str], float]
-RIVALS = ("pytorch", "jax", "sklearn")
+RIVALS = ("pytorch", "jax", "sklearn", "sklearn_defaults")
 
 
 def main() -> None:

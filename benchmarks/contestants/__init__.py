@@ -59,5 +59,8 @@ CONTESTANTS = {
     "pytorch": Contestant("PyTorch", "pytorch", "prepare", "torch", "torch"),
     "jax": Contestant("JAX", "jax_scan", "prepare", "jax", "jax"),
     "sklearn": Contestant("scikit-learn", "mlp_classifier", "prepare", "sklearn", "scikit-learn"),
+    "sklearn_defaults": Contestant(
+        "its defaults", "mlp_classifier", "prepare_as_it_comes", "sklearn", "scikit-learn"
+    ),
 }
 """In the order of the table's columns, and of their turns."""
