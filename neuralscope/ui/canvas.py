@@ -49,19 +49,16 @@ def show(sheet: str, onto: Ink | None = None, *, label: str, key: str) -> tuple[
         key: Of the component.
     """
     state = st.session_state
-    kept_key = f"{key}_kept"
-    if state.get(kept_key, {}).get("sheet") != sheet:
-        state[kept_key] = {"sheet": sheet, "strokes": []}
+    before = state.get(f"{key}_kept", {})
+    problem = ""
     # The newest drawing is in the component's state before the script runs.
     try:
-        arrived = _arrived(state.get(key), sheet)
-        if arrived is not None:
-            state[kept_key] = {"sheet": sheet, "strokes": arrived}
-        problem = ""
+        kept = _arrived(state.get(key), sheet)
     except DataError as error:
-        state[kept_key] = {"sheet": sheet, "strokes": []}
-        problem = str(error)
-    kept = state[kept_key]["strokes"]
+        kept, problem = [], str(error)
+    if kept is None:
+        kept = before["strokes"] if before.get("sheet") == sheet else []
+    state[f"{key}_kept"] = {"sheet": sheet, "strokes": kept}
     _component()(
         key=key,
         data={

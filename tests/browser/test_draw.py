@@ -37,10 +37,22 @@ class Sheet:
 
     def __init__(self, tab: Tab) -> None:
         self.tab = tab
-        tab.page.get_by_role("link", name="Draw", exact=True).click()
+        self.open()
         self.canvas = tab.page.get_by_role("img", name="Sheet to draw a digit on")
         self.canvas.wait_for()
         tab.sentence("Draw one digit on the sheet").wait_for()
+
+    def open(self) -> None:
+        self.tab.page.get_by_role("link", name="Draw", exact=True).click()
+
+    def leave(self) -> None:
+        """Wish for another page."""
+        self.tab.page.get_by_role("link", name="Train", exact=True).click()
+
+    def come_back(self) -> None:
+        """Open the page again, once the other one is there."""
+        self.tab.button("Start training").wait_for()
+        self.open()
 
     @property
     def answer(self) -> Any:
@@ -169,9 +181,8 @@ def test_a_drawing_is_still_there_when_the_page_is_opened_again(
     sheet.draw(SEVEN)
     expect(sheet.answer).to_have_text("7")
     ink = sheet.ink()
-    tab.page.get_by_role("link", name="Train", exact=True).click()
-    tab.button("Start training").wait_for()
-    tab.page.get_by_role("link", name="Draw", exact=True).click()
+    sheet.leave()
+    sheet.come_back()
     expect(sheet.answer).to_have_text("7")
     # The sheet gets its size with the page around it, and is drawn anew then.
     until(lambda: sheet.ink() == ink, "the same drawing")
@@ -188,9 +199,8 @@ def test_what_is_drawn_while_the_server_is_busy_outlives_the_page(
         tab.button("Clear").click()
         sheet.draw(ONE)
         ink = sheet.ink()
-        tab.page.get_by_role("link", name="Train", exact=True).click()
-    tab.button("Start training").wait_for()
-    tab.page.get_by_role("link", name="Draw", exact=True).click()
+        sheet.leave()
+    sheet.come_back()
     expect(sheet.answer).to_have_text("1")
     until(lambda: sheet.ink() == ink, "the same drawing")
 
