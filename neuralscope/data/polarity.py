@@ -1,4 +1,4 @@
-"""Which way round pictures are printed: bright ink on a dark ground, as MNIST's, or ink on paper."""
+"""Which way round pictures are: bright ink on a dark ground, as MNIST's, or ink on paper."""
 
 from __future__ import annotations
 
