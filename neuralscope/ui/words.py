@@ -1,8 +1,20 @@
-"""Numbers as people read them."""
+"""Numbers and names as people read them."""
 
 from __future__ import annotations
 
 import re
+
+_MARKUP = re.compile(r"[\\`*_\[\]<>#|~$:&]|^[-+=](?=[-+=\s]|$)")
+"""What Markdown reads: some characters anywhere, those of lists and rules only at the start."""
+
+_LIST_NUMBER = re.compile(r"^(\d+)([.)])(?=\s|$)")
+
+_REPLACED = re.compile(
+    r"(?i)(?<=http)(?=s?://)|(?<=www)(?=\.)|(?=@)"  # addresses become links
+    r"|(?<=:)(?=[\w+-]+:|material/)"  # emoji and icons by their names
+    r"|(?<=(?<!\S)[-<>~])(?=(?:->|[->=])(?!\S))"  # arrows and signs of comparison
+)
+"""Where a joiner that nobody sees breaks what is replaced even when it is escaped."""
 
 
 def duration(seconds: float) -> str:
@@ -25,15 +37,17 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
-def plain(text: str) -> str:
-    r"""Return text in which Markdown has no say.
+def plain(text: object) -> str:
+    r"""Return text that is not ours, a name or an error, so that Streamlit shows it as it is.
+
+    Every text that Streamlit reads as Markdown has to be ours, or has to go through here.
 
     >>> plain("*my* run")
     '\\*my\\* run'
     """
-    # An address becomes a link whatever is escaped in it; a joiner that nobody sees breaks it.
-    text = re.sub(r"(?i)(?<=http)(?=s?://)|(?<=www)(?=\.)|(?=@)", "\N{WORD JOINER}", text)
-    return re.sub(r"([\\`*_\[\]<>#|~$:])", r"\\\1", text)
+    one_line = " ".join(str(text).split())
+    unread = _MARKUP.sub(r"\\\g<0>", _REPLACED.sub("\N{WORD JOINER}", one_line))
+    return _LIST_NUMBER.sub(r"\1\\\2", unread)
 
 
 def percent(share: float | None, digits: int = 2) -> str:

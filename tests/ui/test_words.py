@@ -55,6 +55,44 @@ def test_a_name_is_not_read_as_markdown() -> None:
     assert words.plain("**loud** :red[x] $y$ `z`") == r"\*\*loud\*\* \:red\[x\] \$y\$ \`z\`"
 
 
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("- one", r"\- one"),
+        ("+ one", r"\+ one"),
+        ("12. one", r"12\. one"),
+        ("3) one", r"3\) one"),
+        ("---", r"\---"),
+        ("=", r"\="),
+        ("&lt;b&gt;", r"\&lt;b\&gt;"),
+        ("    indented", "indented"),
+        ("above\n---\n\nbelow  \nit", "above --- below it"),
+    ],
+)
+def test_text_is_one_line_that_begins_no_list_or_heading(text: str, plain: str) -> None:
+    assert words.plain(text) == plain
+
+
+def test_numbers_stay_as_they_are() -> None:
+    assert words.plain("-0.5, 1.5 and 0.2 + 3") == "-0.5, 1.5 and 0.2 + 3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [":smile:", "12:30:45", ":material/home:", ":streamlit:", "a -> b", "a -- b >= c", "<->"],
+)
+def test_what_streamlit_replaces_is_broken_by_a_joiner_that_nobody_sees(text: str) -> None:
+    # It makes pictures and arrows of these even when they are escaped.
+    joiner = "\N{WORD JOINER}"
+    plain = words.plain(text)
+    assert joiner in plain
+    assert plain.replace(joiner, "").replace("\\", "") == text
+
+
+def test_an_error_is_told_in_its_own_words() -> None:
+    assert words.plain(ValueError("no *such* file")) == r"no \*such\* file"
+
+
 @pytest.mark.parametrize("text", ["http://a.b", "see HTTPS://a.b", "www.a.b", "a@b.c"])
 def test_an_address_in_plain_text_is_broken_by_a_joiner_that_nobody_sees(text: str) -> None:
     # Markdown makes a link of it, whatever is escaped in it.
