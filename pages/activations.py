@@ -102,7 +102,7 @@ def settle(now: Moment) -> None:
             choose(name, None)
     choose("problems", problems)
     for problem in problems:
-        st.warning(problem, icon=":material/search_off:")
+        st.warning(words.plain(problem), icon=":material/search_off:")
 
 
 def whole(text: str | None) -> int | str | None:
@@ -453,10 +453,10 @@ def draw_map(now: Moment, split: str, layer: str) -> None:
             else "the last of this run"
         )
         st.caption(
-            f"The directions and the axes are those of {reference.label} ({moment}) whatever epoch "
-            "is shown: play the film to see the classes come apart. The picture is turned to lie "
-            "as close to that of the input pixels as it can; what lies beyond the axes is drawn "
-            "at their end."
+            f"The directions and the axes are those of {words.plain(reference.label)} ({moment}) "
+            "whatever epoch is shown: play the film to see the classes come apart. The picture is "
+            "turned to lie as close to that of the input pixels as it can; what lies beyond the "
+            "axes is drawn at their end."
         )
     dot = chosen("dot")
     if dot is None or dot >= len(labels):

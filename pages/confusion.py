@@ -85,7 +85,7 @@ def choose(now: Moment) -> tuple[str, str]:
     for name, value, usual in (("of", split, next(iter(SPLITS))), ("show", show, next(iter(SHOW)))):
         address.say(**{name: None if value == usual else value})
     for problem in filter(None, (of_problem, show_problem)):
-        st.warning(problem, icon=":material/search_off:")
+        st.warning(words.plain(problem), icon=":material/search_off:")
     return split, show
 
 
@@ -95,7 +95,7 @@ def asked_for(name: str, options: Mapping[str, str]) -> tuple[str, str]:
     asked = st.query_params.get(name, first)
     if asked in options:
         return asked, ""
-    shown = words.plain(asked if len(asked) <= 20 else f"{asked[:20]}...")
+    shown = asked if len(asked) <= 20 else f"{asked[:20]}..."
     return first, f"The address asks for {name}={shown}; it takes {' or '.join(options)}."
 
 
@@ -333,7 +333,7 @@ def comparison(now: Moment, found: Report, split: str) -> None:
     try:
         before = report(other.key, split, other)
     except NeuralScopeError as error:  # of the other one: the rest of the page goes on
-        st.warning(str(error), icon=":material/error:")
+        st.warning(words.plain(error), icon=":material/error:")
         return
     changed = analysis.compare_answers(
         before.answers.predicted, found.answers.predicted, found.answers.true, now.data.n_classes

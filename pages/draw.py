@@ -14,7 +14,7 @@ from neuralscope.charts.probabilities import percent
 from neuralscope.data import drawing
 from neuralscope.data.drawing import Ink
 from neuralscope.errors import DataError
-from neuralscope.ui import canvas, chart, frame, layer_by_layer, scrubber
+from neuralscope.ui import canvas, chart, frame, layer_by_layer, scrubber, words
 from neuralscope.ui.moment import Moment
 
 BLANK, TEST_DIGIT, PICTURE = "Blank sheet", "Test digit", "Picture"
@@ -102,7 +102,7 @@ def uploaded(now: Moment) -> Sheet | None:
     try:
         onto = drawing.fitted(drawing.read_picture(content))
     except DataError as error:
-        st.warning(str(error), icon=":material/broken_image:")
+        st.warning(words.plain(error), icon=":material/broken_image:")
         return None
     return Sheet(f"picture {hashlib.sha256(content).hexdigest()}", onto)
 
@@ -147,14 +147,14 @@ def read(now: Moment, x: np.ndarray) -> np.ndarray:
 
 def say_answer(probabilities: np.ndarray, now: Moment, whose: str = "") -> None:
     """The answer in large letters."""
-    label = f"Answer, {whose}" if whose else "Answer"
+    label = f"Answer, {words.plain(whose)}" if whose else "Answer"
     if not np.isfinite(probabilities).all():
         st.metric(label, "–", help="The network no longer computes numbers, so it has no answer.")
         return
     best = int(probabilities.argmax())
     st.metric(
         label,
-        now.data.class_names[best],
+        now.called(best),
         delta=f"{percent(float(probabilities[best]))} sure",
         delta_color="off",
         delta_arrow="off",

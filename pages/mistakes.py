@@ -13,7 +13,7 @@ from neuralscope.analysis import (
     suspicious_labels,
 )
 from neuralscope.errors import WeightsError
-from neuralscope.ui import chart, digits_shown, explanation, frame, place, scrubber
+from neuralscope.ui import chart, digits_shown, explanation, frame, place, scrubber, words
 from neuralscope.ui.moment import SPLITS, Moment
 
 COLUMNS = 8
@@ -58,7 +58,7 @@ def draw(now: Moment) -> None:
         state.setdefault(key, default)
     read_address(now)
     if problem := state.get("mistakes_problem"):
-        st.warning(problem, icon=":material/search_off:")
+        st.warning(words.plain(problem), icon=":material/search_off:")
     if state.get("mistakes_open"):
         show_one(now, *state["mistakes_open"])
     else:
@@ -185,7 +185,7 @@ def chosen_of(now: Moment, judged: Judgement) -> np.ndarray | None:
         try:
             history = now.history(split)[rows]
         except WeightsError as error:
-            st.warning(str(error), icon=":material/error:")
+            st.warning(words.plain(error), icon=":material/error:")
             return None
         if kind == "labels":
             among = suspicious_labels(history, judged.true, now.probabilities(split)).index

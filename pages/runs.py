@@ -16,6 +16,7 @@ from neuralscope.ui import (
     run_table,
     run_trash,
     sharing,
+    words,
 )
 
 
@@ -42,7 +43,7 @@ with frame.page(
     frame.RUNS, "Every run that is kept: to find again, compare, go on with and share."
 ):
     for problem in run_query.take_up(is_new=frame.is_entered()):
-        st.warning(problem, icon=":material/search_off:")
+        st.warning(words.plain(problem), icon=":material/search_off:")
     if frame.is_entered():
         run_trash.clear_forgotten()
     with st.container(horizontal=True, vertical_alignment="center", key="runs_view_row"):

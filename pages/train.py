@@ -15,6 +15,7 @@ from neuralscope.ui import (
     resources,
     run_picker,
     run_view,
+    words,
 )
 
 
@@ -47,7 +48,7 @@ with frame.page("Train", "A network in plain NumPy learns to see, before your ey
         )
         run_picker.menu(run)
     if problem := st.session_state.pop("start_problem", None):
-        st.error(problem, icon=":material/error:")
+        st.error(words.plain(problem), icon=":material/error:")
 
     if run is not None:
         run_view.show(run)

@@ -21,6 +21,7 @@ from neuralscope.charts.colors import INK_ON_LIGHT, PAPER, rgb
 from neuralscope.data import drawing
 from neuralscope.data.drawing import Ink, Stroke
 from neuralscope.errors import DataError
+from neuralscope.ui import words
 
 UNITS: Final = 1000
 """Coordinates are whole numbers from 0 to this; as in canvas.js."""
@@ -73,7 +74,7 @@ def show(sheet: str, onto: Ink | None = None, *, label: str, key: str) -> tuple[
         on_drawing_change=_nothing,
     )
     if problem:
-        st.warning(problem, icon=":material/error:")
+        st.warning(words.plain(problem), icon=":material/error:")
     return strokes(kept)
 
 

@@ -369,9 +369,9 @@ def _better(found: Sequence[Contestant], epochs: Mapping[str, Epochs], which: st
             if len(found) == 2
             else "Which is really better?"
         )
-    st.subheader(title, anchor=False)
+    st.subheader(words.plain(title), anchor=False)
     if problem := st.session_state.pop("compare_problem", None):
-        st.error(problem, icon=":material/error:")
+        st.error(words.plain(problem), icon=":material/error:")
     if len(found) > 1:
         names = [each.name for each in found]
         first = found[0]
@@ -423,7 +423,7 @@ def _verdicts(
         st.caption(
             "Circles: the difference for each seed that both were trained with. Diamond: their "
             "mean. Line: the interval that covers the true difference in 95 of 100 such "
-            f"comparisons (Student's t). Right of zero, {first.name} is better.{luck}"
+            f"comparisons (Student's t). Right of zero, {words.plain(first.name)} is better.{luck}"
         )
 
 

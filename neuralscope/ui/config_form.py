@@ -16,7 +16,7 @@ from neuralscope.data import dataset_names, is_own_name, known_dataset
 from neuralscope.errors import ConfigError
 from neuralscope.runs import SETTINGS, RunConfig
 from neuralscope.runs.settings import Choice, ChoicePerLayer, Number, Whole, Widths
-from neuralscope.ui import address, own_data
+from neuralscope.ui import address, own_data, words
 
 MOST_LAYERS = cast(Widths, SETTINGS["hidden"]).most_layers
 MOST_UNITS = cast(Widths, SETTINGS["hidden"]).most_units
@@ -210,13 +210,13 @@ def _problem(name: str) -> None:
     """Say what is wrong with a field: in the address, or with what the others say."""
     problems: dict[str, str] = st.session_state["form_problems"]
     if name in problems:
-        st.error(f"In the address, {problems[name]}", icon=":material/link_off:")
+        st.error(f"In the address, {words.plain(problems[name])}", icon=":material/link_off:")
         return
     try:
         RunConfig(**_values())
     except ConfigError as problem:
         if problem.field == name:
-            st.error(str(problem), icon=":material/error:")
+            st.error(words.plain(problem), icon=":material/error:")
 
 
 def _forget_problem(name: str) -> Callable[[], None]:

@@ -65,7 +65,7 @@ def _say_missing(missing: str, *, using: str) -> None:
     reason = resources.fetches().get(missing).progress().message
     instead = "" if using == missing else " NeuralScope goes on with the built-in 8×8 digits."
     with st.container(horizontal=True, vertical_alignment="center", key="data_missing_notice"):
-        st.warning(f"{reason}{instead}", icon=":material/cloud_off:")
+        st.warning(f"{words.plain(reason)}{instead}", icon=":material/cloud_off:")
         st.button("Try again", icon=":material/refresh:", on_click=_try_again, args=(missing,))
 
 
@@ -83,7 +83,10 @@ def _watch_fetch(name: str) -> None:
             st.session_state["data_fetched"] = name
         st.rerun()
     with st.container(border=True):
-        st.markdown(f"**Getting {dataset_info(name).title} ready.** {progress.message}")
+        st.markdown(
+            f"**Getting {words.plain(dataset_info(name).title)} ready.** "
+            f"{words.plain(progress.message)}"
+        )
         share = 0.0
         if progress.bytes_expected:
             share = min(progress.bytes_received / progress.bytes_expected, 1.0)

@@ -64,7 +64,7 @@ def show(now: Moment, split: str, index: int) -> None:
     """
     problem = what_is_wrong_with(now, split, index)
     if problem:
-        st.warning(problem, icon=":material/search_off:")
+        st.warning(words.plain(problem), icon=":material/search_off:")
         return
     digit = _digit(now, split, index)
     reading = _reading(now.key, split, index, now)
@@ -275,7 +275,7 @@ def _fill_in(task: Future[Any], waiting: str, draw: Callable[[Any], None]) -> No
 def _wait(task: Future[Any], waiting: str) -> None:
     if task.done():
         st.rerun()
-    st.caption(f":material/hourglass_empty: {waiting}")
+    st.caption(f":material/hourglass_empty: {words.plain(waiting)}")
 
 
 # What is shown -----------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def _strip(now: Moment, split: str, index: int) -> None:
         try:
             _draw_strip(now, split, index, now.history(split)[:, index].tolist())
         except WeightsError as error:
-            st.caption(str(error))
+            st.caption(words.plain(error))
         return
     store_path, run_id, _ = now.key
     _fill_in(
@@ -364,7 +364,7 @@ def _draw_strip(now: Moment, split: str, index: int, answers: list[int | None]) 
     story = ""
     if trained:
         epochs = [_epoch(now.run, info) for info, _ in trained]
-        story = f"**{tell_history([right for _, right in trained], epochs)}** "
+        story = f"**{words.plain(tell_history([right for _, right in trained], epochs))}** "
     st.caption(
         f"{story}One cell for each moment kept, the first being the untrained network; teal is "
         f"right, vermilion wrong, and the {now.class_noun} answered stands where it changes."
@@ -548,6 +548,6 @@ def _draw_alike(now: Moment, found: Neighbors) -> None:
     )
     st.caption(
         f"The {len(rows)} training {now.things} nearest to it {where}, each with its label and its "
-        f"distance. {counts[most]} of them {'is' if counts[most] == 1 else 'are'} labelled "
+        f"distance. {counts[most]:,} of them {'is' if counts[most] == 1 else 'are'} labelled "
         f"{_name(now, most)}."
     )

@@ -12,7 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
 
 from neuralscope.errors import NeuralScopeError
-from neuralscope.ui import run_trash, saving
+from neuralscope.ui import run_trash, saving, words
 
 # A chart of fixed size, such as a matrix, scrolls on a narrow screen instead of being cut off.
 # Streamlit's own Stop, which ends the drawing of a page, must not look as if it ended a training.
@@ -105,7 +105,7 @@ def page(title: str, subtitle: str) -> Iterator[None]:
     try:
         yield
     except NeuralScopeError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(words.plain(error), icon=":material/error:")
 
 
 def _enter(title: str) -> None:

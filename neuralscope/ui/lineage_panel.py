@@ -89,7 +89,7 @@ def _tell_origin(store: Store, run: Run) -> None:
     if parent is not None and not run.is_fork and not run.is_active:
         verdict = _verdict(store, parent.run_id, run.run_id, (parent.ended, run.ended))
         if verdict.is_identical:
-            st.success(verdict.text, icon=":material/verified:")
+            st.success(plain(verdict.text), icon=":material/verified:")
         else:
             st.warning(plain(verdict.text), icon=":material/difference:")
 

@@ -65,7 +65,7 @@ def show(chosen: str) -> None:
         if problem:
             st.error(words.plain(problem), icon=":material/error:")
         if is_own_name(chosen) and (info := known_dataset(chosen)) is not None:
-            st.caption(f"**{words.plain(info.title)}**: {info.description}")
+            st.caption(f"**{words.plain(info.title)}**: {words.plain(info.description)}")
             st.button(
                 "Delete this data set",
                 icon=":material/delete:",

@@ -194,7 +194,8 @@ def _form() -> None:
     is_here = data_notice.is_ready(base.dataset)
     if not is_here:
         st.warning(
-            f"{config_form.title(base.dataset)} is not here yet; it is fetched on the page Train.",
+            f"{words.plain(config_form.title(base.dataset))} is not here yet; it is fetched on the "
+            "page Train.",
             icon=":material/cloud_download:",
         )
     st.button(

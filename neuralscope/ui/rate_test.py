@@ -23,7 +23,7 @@ import streamlit as st
 from neuralscope import charts
 from neuralscope.engine.rate_test import HIGHEST, LOWEST, STEPS
 from neuralscope.runs import SETTINGS, RunConfig, as_tested
-from neuralscope.ui import chart, config_form, data_notice
+from neuralscope.ui import chart, config_form, data_notice, words
 
 LOOK_EVERY = 0.3
 UNSEEN_FOR = 10.0
@@ -178,7 +178,7 @@ def show(config: RunConfig) -> None:
         if not test.is_done:
             _watch(asked)
         elif test.problem:
-            st.error(test.problem, icon=":material/error:")
+            st.error(words.plain(test.problem), icon=":material/error:")
         else:
             _result(test, config if asked == wanted else None)
 
@@ -247,7 +247,7 @@ def _result(test: RateTest, config: RunConfig | None) -> None:
     """
     rate = test.suggested
     found = "No learning rate found." if rate is None else f"Try a learning rate of {rate:g}."
-    st.markdown(f"**{found}** {test.reason}")
+    st.markdown(f"**{found}** {words.plain(test.reason)}")
     _curve(test, live=False)
     st.caption(
         f"A fresh network was trained for {len(test.rates)} steps, each with a larger rate than "

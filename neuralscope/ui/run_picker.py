@@ -11,7 +11,7 @@ import streamlit as st
 from neuralscope.errors import StoreError
 from neuralscope.runs import Run
 from neuralscope.runs.listing import newest
-from neuralscope.ui import address, place, resources
+from neuralscope.ui import address, place, resources, words
 
 MOST_SHOWN = 100
 NONE = ""
@@ -32,7 +32,7 @@ def pick() -> Run | None:
     try:
         return store.run(run_id)
     except StoreError as error:
-        st.warning(str(error), icon=":material/search_off:")
+        st.warning(words.plain(error), icon=":material/search_off:")
         return None
 
 

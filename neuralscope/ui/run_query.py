@@ -193,7 +193,7 @@ def take_up(*, is_new: bool) -> list[str]:
                 put(name, parameter.read(asked[name]))
             except ValueError as error:
                 text = asked[name] if len(asked[name]) <= 20 else f"{asked[name][:20]}..."
-                problems.append(words.plain(f"The address asks for {name}={text}; {error}."))
+                problems.append(f"The address asks for {name}={text}; {error}.")
     state["runs_problems"] = problems
     return problems
 

@@ -172,11 +172,11 @@ def _commands(store: Store, run: Run) -> None:
     with st.empty():
         problem = st.session_state.pop("command_problem", None)
         if problem:
-            st.error(problem, icon=":material/error:")
+            st.error(words.plain(problem), icon=":material/error:")
         elif run.status == QUEUED:
             st.info(
-                f"Place {store.place_in_queue(run.run_id)} in the queue. It starts by itself when "
-                "the run before it ends or is paused: training two at once would slow both.",
+                f"Place {store.place_in_queue(run.run_id):,} in the queue. It starts by itself "
+                "when the run before it ends or is paused: training two at once would slow both.",
                 icon=":material/hourglass_empty:",
             )
 
@@ -249,7 +249,7 @@ def _outcome(run: Run) -> None:
             f"in epoch {run.best_epoch}."
         )
     if run.test_accuracy is not None:
-        ending = f" {run.message}" if run.message else ""
+        ending = f" {words.plain(run.message)}" if run.message else ""
         if run.status != FINISHED:
             ending = f" It was stopped {_where(run)}."
         st.success(
@@ -258,11 +258,11 @@ def _outcome(run: Run) -> None:
             icon=":material/flag:",
         )
     elif run.status == DIVERGED:
-        st.error(f"{run.message}{best}", icon=":material/trending_up:")
+        st.error(f"{words.plain(run.message)}{best}", icon=":material/trending_up:")
     elif run.status == FAILED:
-        st.error(run.message, icon=":material/error:")
+        st.error(words.plain(run.message), icon=":material/error:")
     else:
-        ended = run.message or "It was stopped before it had begun."
+        ended = words.plain(run.message) or "It was stopped before it had begun."
         kept = " What it had learned is kept." if run.epoch else ""
         st.warning(f"{ended}{kept}{best}", icon=":material/power_off:")
 
@@ -419,7 +419,7 @@ def _moment(store: Store, run: Run) -> None:
         moment = resources.pictures(run, info)
     except (WeightsError, DataError) as error:
         if not run.is_active:  # while it is live, the next look will find a newer one
-            st.warning(str(error), icon=":material/error:")
+            st.warning(words.plain(error), icon=":material/error:")
         return
     live = run.is_active
     side_by_side = st.container(horizontal=True, gap="medium", key="now")

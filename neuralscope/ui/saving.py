@@ -18,14 +18,20 @@ import pandas as pd
 import streamlit as st
 
 from neuralscope import charts
+from neuralscope.ui import words
 
 FORMATS: Final = ("png", "svg", "csv")
 MOST_KEPT: Final = 64
 """How many of the charts and tables last drawn can be saved: more than a page shows."""
 
 MOST_PIXELS: Final = 4_000
-_MARKDOWN: Final = {r":[\w-]+-badge\[(?::[\w/]+: )?([^\]]*)\]": r"\1", r"\*\*": "", r"\\(.)": r"\1"}
-"""What is written around the words of a table's cells: badges, bold, escapes."""
+_MARKDOWN: Final = {
+    r":[\w-]+-badge\[(?::[\w/]+: )?([^\]]*)\]": r"\1",
+    r"\*\*": "",
+    r"\\(.)": r"\1",
+    "\N{WORD JOINER}": "",
+}
+"""What is written around and into the words of a table's cells: badges, bold, escapes."""
 
 _KEPT, _ANSWER, _COUNT = "saving_kept", "saving_answer", "saving_count"
 
@@ -97,7 +103,7 @@ def _hear() -> None:
         return
     reply = answer(wanted, [*st.session_state.get(_KEPT, {}).values()])
     if reply.problem:
-        st.toast(reply.problem, icon=":material/refresh:")
+        st.toast(words.plain(reply.problem), icon=":material/refresh:")
     st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
     st.session_state[_ANSWER] = (wanted.get("ticket"), reply)
 

@@ -67,7 +67,7 @@ def _look(run_id: str, every: float | None, draw: Draw) -> None:
         st.session_state["film"] = False
         if every is not None:
             st.rerun()
-        st.warning(str(error), icon=":material/search_off:")
+        st.warning(words.plain(error), icon=":material/search_off:")
         return
     snapshots = list_snapshots(resources.store(), run_id)
     if not snapshots:
@@ -81,7 +81,7 @@ def _look(run_id: str, every: float | None, draw: Draw) -> None:
     except (WeightsError, DataError) as error:
         if run.is_active and every is not None:
             return  # replaced while it was read: the next look will find a newer one
-        st.warning(str(error), icon=":material/error:")
+        st.warning(words.plain(error), icon=":material/error:")
 
 
 # The controls ------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def controls(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
     n_kept = f"{len(stops):,} moments kept" if len(stops) > 1 else "the only moment kept so far"
     st.caption(f"Showing **{when(run, info)}** of {run.config.epochs:,} · {n_kept}{best}")
     if problem := st.session_state.get("epoch_problem"):
-        st.warning(problem, icon=":material/search_off:")
+        st.warning(words.plain(problem), icon=":material/search_off:")
     address.write_moment(run.run_id, None if stop == list(stops)[-1] else stop)
     return info
 

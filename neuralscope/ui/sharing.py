@@ -75,9 +75,9 @@ def show_import() -> None:
         st.session_state["imported_run"] = done
     _, is_in, sentence = done
     if is_in:
-        st.success(sentence)
+        st.success(plain(sentence))
     else:
-        st.error(sentence)
+        st.error(plain(sentence))
 
 
 def _bring_in(name: str, content: memoryview) -> tuple[bool, str]:
@@ -90,7 +90,7 @@ def _bring_in(name: str, content: memoryview) -> tuple[bool, str]:
             run_id = exports.import_file(store, path, name=name)
         run = store.run(run_id)
     except NeuralScopeError as error:
-        return False, plain(str(error))
+        return False, str(error)
     except OSError as error:
-        return False, plain(f"{name} could not be read: {error.strerror or error}.")
-    return True, f"Imported **{plain(run.name)}** as run {run_id}. It is now on every page."
+        return False, f"{name} could not be read: {error.strerror or error}."
+    return True, f"Imported {run.name} as run {run_id}. It is now on every page."

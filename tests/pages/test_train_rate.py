@@ -211,7 +211,7 @@ def test_why_it_failed_is_said_in_one_sentence_and_it_can_be_tried_again(
         _replace_process(broken, "raise SystemExit('neuralscope lr-find: the disk is full.')")
         page = open_page().click(FIND)
         wait(lambda: page.look().app.error)
-    assert [error.value for error in page.app.error] == ["The test failed: the disk is full."]
+    assert page.said("error") == ["The test failed: the disk is full."]
     found(page.click(FIND))
     assert not page.app.error
 
@@ -222,7 +222,7 @@ def test_a_process_that_ends_without_a_word_is_a_failure_too(
     _replace_process(monkeypatch, "raise SystemExit(3)")
     page = open_page().click(FIND)
     wait(lambda: page.look().app.error)
-    assert page.app.error[0].value == "The test failed: its process ended with status 3."
+    assert page.said("error")[0] == "The test failed: its process ended with status 3."
 
 
 def test_a_machine_that_starts_no_process_is_told(
@@ -234,7 +234,7 @@ def test_a_machine_that_starts_no_process_is_told(
     page = open_page()
     monkeypatch.setattr(rate_test.subprocess, "Popen", refuse)
     page.click(FIND)
-    assert page.app.error[0].value == (
+    assert page.said("error")[0] == (
         "The test could not be started: Resource temporarily unavailable."
     )
 

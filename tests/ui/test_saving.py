@@ -12,6 +12,7 @@ import pytest
 from neuralscope import charts
 from neuralscope.ui import saving
 from neuralscope.ui.saving import Shown, answer
+from neuralscope.ui.words import plain
 
 FIGURE = charts.probability_bars(np.array([0.75, 0.25]), class_names=("no", "yes"))
 OTHER = charts.probability_bars(np.array([0.5, 0.5]), class_names=("no", "yes"))
@@ -87,7 +88,7 @@ def test_any_name_makes_a_file_name(names: tuple[str, ...], expected: str) -> No
 def test_a_table_is_saved_without_the_signs_of_markdown() -> None:
     table = pd.DataFrame(
         {
-            "Layer": [r"**1** · 64 \* relu"],
+            "Layer": [f"**1** · {plain('64 * relu :b:')}"],
             "Verdict": [":green-badge[:material/check: good]"],
             "Idle": ["3 %"],
         },
@@ -95,7 +96,7 @@ def test_a_table_is_saved_without_the_signs_of_markdown() -> None:
     )
     expected = {
         "Row": ["all"],
-        "Layer": ["1 · 64 * relu"],
+        "Layer": ["1 · 64 * relu :b:"],
         "Verdict": ["good"],
         "Idle (%)": [3],
     }
