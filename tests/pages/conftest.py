@@ -111,7 +111,7 @@ class Page:
     # What it says
 
     def said(self, *kinds: str) -> list[str]:
-        """Return the sentences of these kinds, in the order of the page, nothing in them escaped."""
+        """Return the sentences of these kinds, in the order of the page, as they are read."""
         return [unescaped(e.value) for e in self.app.main if e.type in (kinds or SENTENCES)]
 
     def says(self, text: str) -> bool:
