@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+from neuralscope.words import percent, percentage, short_percent
+
+__all__ = ["duration", "percent", "percentage", "plain", "short_percent"]
+
 
 def duration(seconds: float) -> str:
     """Return a time span in the unit that fits it.
@@ -34,12 +38,3 @@ def plain(text: str) -> str:
     # An address becomes a link whatever is escaped in it; a joiner that nobody sees breaks it.
     text = re.sub(r"(?i)(?<=http)(?=s?://)|(?<=www)(?=\.)|(?=@)", "\N{WORD JOINER}", text)
     return re.sub(r"([\\`*_\[\]<>#|~$:])", r"\\\1", text)
-
-
-def percent(share: float | None, digits: int = 2) -> str:
-    """Return a share as percent, or a dash where there is none.
-
-    >>> percent(0.98765), percent(None)
-    ('98.77 %', '–')
-    """
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
