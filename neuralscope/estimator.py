@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import replace
-from math import inf, log, sqrt
+from math import ceil, inf, log, sqrt
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
@@ -28,7 +28,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -60,12 +60,18 @@ LEARNING_RATES = ("constant", "linear", "cosine")
 FLOATS = (np.float64, np.float32)
 """Types the engine computes in: the inputs' own where it is one of these, else the first."""
 
+SPARSE_ROWS = 256
+"""Rows of a sparse matrix that are made dense at a time to answer for them."""
+
 
 class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
     """A feed-forward network that learns to classify, by minibatches and backpropagation.
 
     Scale the features first, for example with `StandardScaler`: the steps are the same size in all
     directions. Inputs of float32 are computed in float32, all others in float64.
+
+    Inputs may be sparse matrices: they stay sparse in memory, and a batch of rows is made dense
+    when its turn comes. What is learned is the same to the bit as from the dense matrix.
 
     Args:
         hidden_layer_sizes: Units of each hidden layer; a single number for one layer, () for none.
@@ -86,7 +92,9 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
         momentum: For 'sgd', 'momentum' and 'nesterov': share of the velocity that is kept.
         nesterovs_momentum: For 'sgd' with momentum: whether it looks ahead.
         early_stopping: Whether to set examples aside, stop when their score does not rise any
-            more, and keep the weights that scored best.
+            more, and keep the weights that scored best. Each class has its share of them where
+            all classes are large enough for that; otherwise they are drawn from all examples
+            alike.
         validation_fraction: Share of the examples that is set aside.
         beta_1: For 'adam' and 'adamw': share of the mean gradient that is kept.
         beta_2: For 'adam' and 'adamw': share of the mean squared gradient that is kept.
@@ -110,8 +118,13 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
         best_loss_: The smallest yet; None with `early_stopping`.
         loss_curve_: Mean loss over each epoch: the cross-entropy, without penalties on weights.
         validation_scores_: With `early_stopping` the accuracy after each epoch, else None.
-        best_validation_score_: The highest of them, or None.
+        best_validation_score_: That of the weights that were kept, the highest of the last
+            `fit`; or None.
         n_iter_: Epochs of the last `fit`, and of all `partial_fit` since.
+        t_: Examples learned from, each counted once an epoch; over all calls that went on.
+        n_layers_: Layers, those of the inputs and of the outputs included.
+        n_outputs_: Outputs: one for each class, also where there are two.
+        out_activation_: 'softmax', what makes probabilities of the outputs.
         n_features_in_: Features seen during `fit`.
         feature_names_in_: (n_features,), their names, where all of them have one.
     """
@@ -125,6 +138,8 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     n_iter_: int
+    t_: int
+    out_activation_: str
 
     def __init__(
         self,
@@ -194,7 +209,7 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
         """Learn from the examples, from the beginning unless `warm_start` is set.
 
         Args:
-            X: (n, features).
+            X: (n, features), an array or a sparse matrix.
             y: (n,), the label of each: numbers, strings, anything that can be sorted.
             sample_weight: (n,), how often each example counts; None for once.
 
@@ -202,7 +217,7 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
             ValueError: A parameter or the data cannot be used, or training has diverged.
 
         Warns:
-            ConvergenceWarning: There may still be something to gain after `max_iter` epochs, or
+            ConvergenceWarning: Training ended after `max_iter` epochs, before it had converged, or
                 the loss is far above that of a blind guess, log n_classes.
         """
         _check_parameters(self)
@@ -217,11 +232,11 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
         weights = _checked_weights(sample_weight, X)
         seed = self._draw_seed()
         network = self._known_network() if goes_on else self._new_network(X, classes, seed)
-        train, validation = self._split(_examples(network, classes, X, y, weights), seed)
+        train, validation = self._split(network, classes, X, y, weights, seed)
         training = self._new_training(
             network, train, validation, seed, self.max_iter, self.learning_rate
         )
-        learned = self._learn(training, len(train), validation)
+        learned = self._learn(training, len(train), validation, goes_on=goes_on)
         self.classes_ = classes
         self.n_iter_ = len(learned.losses)
         self._keep(training, learned, goes_on=goes_on)
@@ -235,7 +250,10 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
             )
         elif not learned.has_converged:
             warnings.warn(
-                f"There may still be something to gain after max_iter={self.max_iter} epochs.",
+                f"Training ended after max_iter={self.max_iter} epochs, before it had converged "
+                f"(n_iter_no_change={self.n_iter_no_change} epochs without a gain of "
+                f"tol={self.tol:g}): raise max_iter to learn longer or learning_rate_init to learn "
+                "faster, or raise tol to be content with less.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -245,7 +263,7 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
         """Learn from these examples for one epoch, on top of what is known.
 
         Args:
-            X: (n, features).
+            X: (n, features), an array or a sparse matrix.
             y: (n,), the label of each.
             sample_weight: (n,), how often each example counts; None for once.
             classes: All labels that will ever be seen; needed in the first call.
@@ -273,12 +291,17 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
         training = self._new_training(network, train, None, seed, 1, "constant")
         if goes_on:
             self._take_up(training)
-        learned = self._learn(training, len(train), None)
+        learned = self._learn(training, len(train), None, goes_on=goes_on)
 
         self.classes_ = known
         self.n_iter_ = (self.n_iter_ if goes_on else 0) + 1
         self._keep(training, learned, goes_on=goes_on)
         return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         # A fit that has failed may have left the number of features behind.
@@ -293,6 +316,16 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
     def intercepts_(self) -> list[Array]:
         """The biases (out,) of each layer."""
         return [layer.bias for layer in self.network_.layers]
+
+    @property
+    def n_layers_(self) -> int:
+        """How many layers there are, those of the inputs and of the outputs included."""
+        return len(self.network_.sizes)
+
+    @property
+    def n_outputs_(self) -> int:
+        """How many outputs there are: one for each class."""
+        return self.network_.sizes[-1]
 
     # Predicting ----------------------------------------------------------------------------------
 
@@ -318,9 +351,8 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
 
     def _logits(self, X: Any) -> Array:
         check_is_fitted(self)
-        x = validate_data(self, X, dtype=FLOATS, reset=False)
-        with np.errstate(over="ignore", invalid="ignore"):
-            logits = self.network_.logits(x)
+        x = _rows_of(validate_data(self, X, dtype=FLOATS, accept_sparse="csr", reset=False))
+        logits = _logits(self.network_, x)
         if not np.isfinite(logits).all():
             raise ValueError("Some inputs are so large that the answer is no number: scale them.")
         return logits
@@ -329,7 +361,9 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any, y: Any, *, is_first: bool) -> tuple[Any, Any]:
         """Return the inputs as floats and the labels as a vector, and note their form."""
-        X, y = validate_data(self, X, y, dtype=FLOATS, order="C", reset=is_first)
+        X, y = validate_data(
+            self, X, y, dtype=FLOATS, order="C", accept_sparse="csr", reset=is_first
+        )
         check_classification_targets(y)
         return X, y
 
@@ -363,21 +397,46 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
             )
         return deepcopy(self.network_)
 
-    def _split(self, examples: Examples, seed: int) -> tuple[Examples, Examples | None]:
+    def _split(
+        self,
+        network: Network,
+        classes: npt.NDArray[Any],
+        x: Any,
+        y: npt.NDArray[Any],
+        weights: Array | None,
+        seed: int,
+    ) -> tuple[Examples, Examples | None]:
         """Return what is learned and, with early stopping, what is set aside."""
         if not self.early_stopping:
-            return examples, None
-        rows = np.arange(len(examples))
+            return _examples(network, classes, x, y, weights), None
+        n = len(y)
+        n_validation = ceil(self.validation_fraction * n)
+        if n_validation >= n:
+            raise ValueError(
+                f"early_stopping sets {n_validation} of {n} examples aside, since "
+                f"validation_fraction is {self.validation_fraction:g}, and leaves none to learn "
+                "from: lower validation_fraction, give more examples, or turn early_stopping off."
+            )
+        counts = np.unique(y, return_counts=True)[1]
+        has_room = counts.min() > 1 and len(counts) <= min(n_validation, n - n_validation)
         parts = train_test_split(
-            rows,
-            test_size=self.validation_fraction,
-            stratify=examples.labels,
+            np.arange(n),
+            test_size=n_validation,
+            stratify=y if has_room else None,
             random_state=seed,
         )
-        train, validation = (_rows(examples, np.sort(part)) for part in parts)
+        train, validation = (
+            _examples(
+                network, classes, x[rows], y[rows], None if weights is None else weights[rows]
+            )
+            for rows in map(np.sort, parts)
+        )
         for part, purpose in ((train, "learn from"), (validation, "validate with")):
             if part.weights is not None and not part.weights.any():
-                raise ValueError(f"All examples to {purpose} have a sample_weight of zero.")
+                raise ValueError(
+                    f"All examples to {purpose} have a sample_weight of zero: change "
+                    "validation_fraction, or turn early_stopping off."
+                )
         return train, validation
 
     def _new_training(
@@ -445,12 +504,18 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
         training.epoch = 0
         training.learning_rate = self.learning_rate_init
 
-    def _learn(self, training: Training, n_train: int, validation: Examples | None) -> _Learned:
+    def _learn(
+        self, training: Training, n_train: int, validation: Examples | None, *, goes_on: bool
+    ) -> _Learned:
         """Train until nothing is gained any more, or all epochs are over."""
         losses: list[float] = []
         scores: list[float] | None = None if validation is None else []
         watch = _Watch(self.tol, self.n_iter_no_change)
         best_parameters: Array | None = None
+        if validation is not None and goes_on:
+            # What was learned before takes part: going on must not end with less.
+            watch.best = _accuracy(_logits(training.network, validation.pixels), validation)
+            best_parameters = training.network.parameters.copy()
         loss_sum = 0.0
         for record in training.records():
             match record:
@@ -479,13 +544,16 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
                     )
         if best_parameters is not None:
             training.network.parameters[...] = best_parameters
-        return _Learned(losses, scores, watch.gives_up)
+        return _Learned(losses, scores, watch.best, watch.gives_up, n_train * len(losses))
 
     def _keep(self, training: Training, learned: _Learned, *, goes_on: bool) -> None:
         """Set the attributes that tell what was learned."""
         losses = self.loss_curve_ if goes_on else []
         scores = self.validation_scores_ if goes_on else []
         self.network_ = training.network
+        # For two classes too, where MLPClassifier has one output behind a logistic function.
+        self.out_activation_ = "softmax"
+        self.t_ = (self.t_ if goes_on else 0) + learned.n_examples
         self.loss_ = learned.losses[-1]
         self.loss_curve_ = [*losses, *learned.losses]
         if learned.scores is None:
@@ -494,17 +562,27 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
         else:
             self.best_loss_ = None
             self.validation_scores_ = [*(scores or []), *learned.scores]
-            self.best_validation_score_ = max(learned.scores)
+            self.best_validation_score_ = learned.best
         # For partial_fit to go on with; the parameters themselves are in the network.
         self._memory = {k: v for k, v in training.state().items() if k != "parameters"}
 
 
 class _Learned(NamedTuple):
-    """What came of a training: the loss of each epoch, its score, and whether it came to rest."""
+    """What came of a training.
+
+    Attributes:
+        losses: Of each epoch.
+        scores: Of each epoch, on what was set aside; None if nothing was.
+        best: The best score, or the smallest loss as a negative number.
+        has_converged: Whether it ended because nothing was gained any more.
+        n_examples: Examples learned from, each counted once an epoch.
+    """
 
     losses: list[float]
     scores: list[float] | None
+    best: float
     has_converged: bool
+    n_examples: int
 
 
 class _Watch:
@@ -530,28 +608,57 @@ class _Watch:
         return self._n_without_gain > self._patience
 
 
+class _SparseRows:
+    """What the engine wants of an array, of a sparse matrix: rows, dense when they are asked for.
+
+    Attributes:
+        shape: Rows and columns.
+        dtype: Of the numbers.
+    """
+
+    def __init__(self, matrix: Any) -> None:
+        self._matrix = matrix  # in CSR form, which is quick at rows
+        self.shape: tuple[int, int] = matrix.shape
+        self.dtype: np.dtype[Any] = matrix.dtype
+
+    def __getitem__(self, rows: slice) -> Array:
+        dense: Array = self._matrix[rows].toarray()
+        return dense
+
+    def take(self, rows: Indices, axis: int, out: Array, mode: str) -> None:
+        """Write these rows into `out` (rows, columns), as an array's `take` along axis 0."""
+        self._matrix[rows].toarray(out=out)
+
+
+def _rows_of(x: Any) -> Any:
+    """Return an array as it is, and a sparse matrix as the engine can take it."""
+    return _SparseRows(x) if hasattr(x, "tocsr") else x
+
+
+def _logits(network: Network, x: Any) -> Array:
+    """Return the outputs (n, classes) for an array or sparse rows; they may not be finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not isinstance(x, _SparseRows):
+            return network.logits(x)
+        starts = range(0, x.shape[0], SPARSE_ROWS)
+        return np.concatenate([network.logits(x[i : i + SPARSE_ROWS]) for i in starts])
+
+
 def _examples(
-    network: Network, classes: npt.NDArray[Any], x: Array, y: Any, weights: Array | None
+    network: Network, classes: npt.NDArray[Any], x: Any, y: Any, weights: Array | None
 ) -> Examples:
     """Return the examples in the engine's terms: its float type, and classes by number."""
     return Examples(
-        x.astype(network.dtype, copy=False),
+        _rows_of(x.astype(network.dtype, copy=False)),
         np.searchsorted(classes, y),
         1.0,
         None if weights is None else weights.astype(network.dtype),
     )
 
 
-def _rows(examples: Examples, rows: Indices) -> Examples:
-    weights = None if examples.weights is None else examples.weights[rows]
-    return Examples(examples.pixels[rows], examples.labels[rows], examples.scale, weights)
-
-
-def _accuracy(probabilities: Array, examples: Examples) -> float:
-    """Return the share answered right, by weight."""
-    return float(
-        np.average(probabilities.argmax(axis=1) == examples.labels, weights=examples.weights)
-    )
+def _accuracy(outputs: Array, examples: Examples) -> float:
+    """Return the share answered right, by weight; outputs (n, classes) in any form."""
+    return float(np.average(outputs.argmax(axis=1) == examples.labels, weights=examples.weights))
 
 
 def _tell(losses: list[float], scores: list[float] | None) -> None:
@@ -559,17 +666,18 @@ def _tell(losses: list[float], scores: list[float] | None) -> None:
     sys.stdout.write(f"Epoch {len(losses)}: loss {losses[-1]:.6f}{score}\n")
 
 
-def _checked_weights(sample_weight: Any, x: Array) -> Array | None:
+def _checked_weights(sample_weight: Any, x: Any) -> Array | None:
     """Return the weights (n,) as float64, or None where every example counts once."""
     if sample_weight is None:
         return None
     weights: Array = check_array(
         sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
     )
-    if weights.shape != (len(x),):
+    n = x.shape[0]
+    if weights.shape != (n,):
         raise ValueError(
             f"sample_weight has the shape {weights.shape}, but must have one for each of the "
-            f"{len(x)} rows of X."
+            f"{n} rows of X."
         )
     if weights.min() < 0:
         raise ValueError("sample_weight must not be negative.")

@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 
 from neuralscope import charts
-from neuralscope.charts.probabilities import percent
 from neuralscope.data import drawing
 from neuralscope.data.drawing import Ink
 from neuralscope.errors import DataError
 from neuralscope.ui import canvas, chart, frame, layer_by_layer, scrubber, words
 from neuralscope.ui.moment import Moment
+from neuralscope.words import short_percent
 
 BLANK, TEST_DIGIT, PICTURE = "Blank sheet", "Test digit", "Picture"
 
@@ -155,7 +155,7 @@ def say_answer(probabilities: np.ndarray, now: Moment, whose: str = "") -> None:
     st.metric(
         label,
         now.called(best),
-        delta=f"{percent(float(probabilities[best]))} sure",
+        delta=f"{short_percent(float(probabilities[best]))} sure",
         delta_color="off",
         delta_arrow="off",
     )

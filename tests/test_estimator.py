@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import tracemalloc
 from copy import deepcopy
 from math import sqrt
 from typing import Any
@@ -13,6 +14,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -28,7 +30,7 @@ from neuralscope.estimator import NeuralScopeClassifier
 
 # Few epochs are enough for most of what is tested here.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:There may still be something to gain:sklearn.exceptions.ConvergenceWarning"
+    "ignore:Training ended after max_iter:sklearn.exceptions.ConvergenceWarning"
 )
 
 
@@ -139,6 +141,24 @@ def test_what_was_learned_can_be_read(flowers: Flowers) -> None:
     np.testing.assert_array_equal(model.classes_[logits.argmax(axis=1)], model.predict(x))
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_it_tells_of_its_layers_as_mlp_classifier_does(flowers: Flowers) -> None:
+    ours = NeuralScopeClassifier((8, 6), max_iter=3).fit(*flowers)
+    theirs = MLPClassifier((8, 6), max_iter=3).fit(*flowers)
+    for name in ("n_layers_", "n_outputs_", "out_activation_", "t_", "n_iter_", "n_features_in_"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    public = {name for name in vars(theirs) if name.endswith("_")}
+    assert {name for name in public if not hasattr(ours, name)} == set()
+
+
+def test_examples_learned_from_are_counted_over_all_calls(flowers: Flowers) -> None:
+    model = small(max_iter=2).fit(*flowers)
+    assert model.t_ == 300
+    assert model.partial_fit(*flowers).t_ == 450
+    assert model.fit(*flowers).t_ == 300
+    assert small(max_iter=2, early_stopping=True).fit(*flowers).t_ == 2 * 135
+
+
 def test_the_loss_curve_begins_with_a_blind_guess(flowers: Flowers) -> None:
     x, y = flowers
     model = small(initializer="zeros", max_iter=1).fit(x, y)
@@ -167,6 +187,37 @@ def test_inputs_too_large_to_answer_are_refused(flowers: Flowers) -> None:
     model = small().fit(x.astype(np.float32), y)
     with pytest.raises(ValueError, match="so large"):
         model.predict_proba(x * 1e38)
+
+
+# Sparse inputs
+
+
+@pytest.mark.parametrize("form", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_sparse_matrix_gives_the_same_bits_as_a_dense_one(form: Any, dtype: type) -> None:
+    x, y = load_digits(return_X_y=True)
+    x = (x / 16).astype(dtype)
+    x[x < 0.5] = 0
+    for settings in ({}, {"early_stopping": True}, {"shuffle": False, "dropout": 0.2}):
+        model = small(max_iter=2, **settings)
+        dense, scattered = clone(model).fit(x, y), clone(model).fit(form(x), y)
+        assert bits(scattered) == bits(dense)
+        assert scattered.loss_curve_ == dense.loss_curve_
+        np.testing.assert_allclose(scattered.predict_proba(form(x)), dense.predict_proba(x))
+    assert bits(dense.set_params(early_stopping=False).partial_fit(x, y)) == bits(
+        scattered.set_params(early_stopping=False).partial_fit(form(x), y)
+    )
+
+
+def test_a_sparse_matrix_stays_sparse_in_memory() -> None:
+    x = sparse.random_array((4000, 10_000), density=1e-3, format="csr", rng=0)  # 320 MB if dense
+    model = NeuralScopeClassifier((2,), batch_size=100, max_iter=1, early_stopping=True)
+    tracemalloc.start()
+    answers = model.fit(x, np.arange(4000) % 2).predict(x)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert answers.shape == (4000,)
+    assert peak < 320e6 / 2
 
 
 # Randomness
@@ -321,7 +372,7 @@ def test_it_stops_where_nothing_is_gained(flowers: Flowers) -> None:
 
 
 def test_it_says_so_where_it_could_go_on(flowers: Flowers) -> None:
-    with pytest.warns(ConvergenceWarning, match="max_iter=2"):
+    with pytest.warns(ConvergenceWarning, match=r"max_iter=2 .*: raise max_iter .* raise tol"):
         small(max_iter=2).fit(*flowers)
 
 
@@ -339,6 +390,51 @@ def test_early_stopping_keeps_the_weights_that_scored_best() -> None:
     # As many epochs as led to the best score give the same weights.
     again = clone(model).set_params(max_iter=int(np.argmax(scores)) + 1).fit(x, y)
     assert bits(again) == bits(model)
+
+
+def test_going_on_never_ends_with_less_than_it_began_with(flowers: Flowers) -> None:
+    x, y = flowers
+    model = small(early_stopping=True, warm_start=True, batch_size=10).fit(x, y)
+    score, before = model.best_validation_score_, bits(model)
+    model.set_params(learning_rate_init=1.0, max_iter=1).fit(x, y)
+    assert model.validation_scores_[-1] < score
+    assert model.best_validation_score_ == score
+    assert bits(model) == before
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.repeat([0, 1, 2], [60, 39, 1]),
+        np.repeat(["a", "b"], [99, 1]),
+        np.arange(100) % 20,  # more classes than the 10 examples that are set aside
+        np.arange(15) % 3,
+        np.array([True, False]),
+    ],
+)
+def test_early_stopping_takes_small_and_rare_classes(y: np.ndarray) -> None:
+    x = np.random.default_rng(0).standard_normal((len(y), 3))
+    model = small(early_stopping=True, max_iter=3).fit(x, y)
+    assert len(model.validation_scores_) == 3
+    assert model.classes_.tolist() == sorted(set(y.tolist()))
+
+
+@pytest.mark.parametrize("load", [load_digits, load_iris, load_wine, load_breast_cancer])
+def test_early_stopping_gives_each_class_its_share_where_it_can(load: Any) -> None:
+    x, y = load(return_X_y=True)
+    model, classes = small(early_stopping=True), np.unique(y)
+    network = model._new_network(x, classes, seed=0)
+    _, validation = model._split(network, classes, x, y, None, seed=0)
+    expected = np.bincount(y) / len(y) * len(validation)
+    assert np.abs(np.bincount(validation.labels) - expected).max() <= 1
+
+
+def test_early_stopping_that_leaves_nothing_to_learn_says_what_to_change(
+    flowers: Flowers,
+) -> None:
+    model = small(early_stopping=True, validation_fraction=0.999)
+    with pytest.raises(ValueError, match=r"150 of 150 .*lower validation_fraction, .*early_stop"):
+        model.fit(*flowers)
 
 
 def test_validation_examples_count_by_their_weight(flowers: Flowers) -> None:

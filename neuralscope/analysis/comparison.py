@@ -20,6 +20,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from neuralscope.words import percent
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Key = TypeVar("Key", bound=Hashable)
@@ -511,9 +513,7 @@ def tell_race(
     else:
         verb = "leads" if epoch is not None else "has won"
     when = f" after epoch {epoch}" if epoch is not None else ""
-    said = (
-        f"{_listed(ahead)} {verb} with {100 * places[0].score:.2f} % of the validation data{when}"
-    )
+    said = f"{_listed(ahead)} {verb} with {percent(places[0].score)} of the validation data{when}"
     gaps = [(points(places[0].score - each.score), names[each.contestant]) for each in behind]
     if not gaps:
         return f"{said}."

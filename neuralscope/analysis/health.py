@@ -26,6 +26,7 @@ from typing import Literal, NamedTuple
 
 from neuralscope.engine import AUTO, LayerHealth
 from neuralscope.engine.health import ENDS
+from neuralscope.words import percent
 
 State = Literal["good", "watch", "bad"]
 STATES: tuple[State, ...] = ("good", "watch", "bad")
@@ -321,4 +322,4 @@ def _too_high(seen: Circumstances) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return percent(share, 0)

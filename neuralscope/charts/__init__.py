@@ -66,7 +66,7 @@ from neuralscope.charts.images import (
     weight_limit,
 )
 from neuralscope.charts.network import describe_network, network_sketch
-from neuralscope.charts.probabilities import describe_probabilities, percent, probability_bars
+from neuralscope.charts.probabilities import describe_probabilities, probability_bars
 from neuralscope.charts.projection import describe_digit_map, digit_map, thumbnails
 from neuralscope.charts.rate_test import describe_rate_test, rate_test_curve
 from neuralscope.charts.saved import readable, saved_rows
@@ -117,7 +117,6 @@ __all__ = [
     "gallery",
     "learning_curves",
     "network_sketch",
-    "percent",
     "png",
     "probability_bars",
     "rate_test_curve",

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuralscope.charts.colors import NEUTRAL, RIGHT, WRONG
 from neuralscope.charts.figure import BACKGROUND, FADED_INK, INK, Figure, table, template
+from neuralscope.words import percent
 
 MOST_POINTS: Final = 400  # of the refusal curve; each is a mark the browser has to keep
 ERRORS_GONE: Final = 0.95  # share of the errors after which the curve ends
@@ -87,8 +88,8 @@ def describe_reliability(
         for each in (confidence, accuracy)
     )
     return (
-        f"Mean confidence {100 * said:.2f} %, {100 * was:.2f} % right;"
-        f" expected calibration error {100 * error:.2f} % in {len(count)} bins."
+        f"Mean confidence {percent(said)}, {percent(was)} right;"
+        f" expected calibration error {percent(error)} in {len(count)} bins."
     )
 
 
@@ -126,7 +127,7 @@ def describe_confidences(low: ArrayLike, high: ArrayLike, count: ArrayLike) -> s
     have = "has" if most["count"] == 1 else "have"
     return (
         f"Of {total:,} {'answer' if total == 1 else 'answers'}, {most['count']:,}"
-        f" ({100 * most['count'] / total:.1f} %) {have} a confidence of {most['bin']},"
+        f" ({percent(most['count'] / total, 1)}) {have} a confidence of {most['bin']},"
         f" the fullest of {len(bins)} bins."
     )
 
@@ -189,14 +190,14 @@ def describe_refusal(
     if not len(share):
         return "No answer has been given yet."
     threshold, refused, error_there = at
-    first = f"{100 * wrong[0]:.2f} %"
+    first = percent(wrong[0])
     below = f"below {_exact_percent(threshold)}"
     if not np.isfinite(error_there):
         return f"Error is {first} with nothing refused; {below} everything would be refused."
-    then = f"{100 * error_there:.2f} %"
+    then = percent(error_there)
     course = "falls" if error_there < wrong[0] else "rises"
     change = f"{course} from {first} with nothing refused to" if then != first else "is"
-    return f"Error {change} {then} with {100 * refused:.2f} % refused ({below})."
+    return f"Error {change} {then} with {percent(refused)} refused ({below})."
 
 
 def _bins(low: ArrayLike, high: ArrayLike, count: ArrayLike) -> pd.DataFrame:

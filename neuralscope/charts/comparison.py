@@ -43,6 +43,7 @@ from neuralscope.charts.figure import (
     template,
 )
 from neuralscope.charts.saved import columns_saved
+from neuralscope.words import percent
 
 RUNS: Final[tuple[str, ...]] = (
     "#8f78ea",
@@ -262,7 +263,7 @@ def _joined(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFra
 def _words(value: float, quantity: Quantity) -> str:
     if not np.isfinite(value):
         return "not measured"
-    return f"{100 * value:.2f} %" if quantity == "accuracy" else f"{value:.4g}"
+    return percent(value) if quantity == "accuracy" else f"{value:.4g}"
 
 
 def _place(value: float, x_axis: XAxis) -> str:

@@ -36,6 +36,7 @@ from neuralscope.charts.colors import (
 )
 from neuralscope.charts.figure import INK, ON_DARK, Figure, table, template
 from neuralscope.charts.saved import columns_saved
+from neuralscope.words import percent, percentage
 
 Show = Literal["count", "share", "errors"]
 
@@ -132,7 +133,7 @@ def describe_confusion(
         return "No example has been classified yet."
     wrong = counts - np.diag(np.diag(counts))
     things = "digits" if noun == "digit" else "examples"
-    sentence = f"{right:,} of {total:,} {things} ({_accuracy(right, total)}) recognised"
+    sentence = f"{right:,} of {total:,} {things} ({percent(right / total)}) recognised"
     if not wrong.any():
         return f"{sentence}, without any error."
     true, predicted = np.unravel_index(int(wrong.argmax()), wrong.shape)
@@ -240,11 +241,6 @@ def _numbers(k: int) -> list[str]:
     return [str(number) for number in range(k)]
 
 
-def _accuracy(right: int, total: int) -> str:
-    # Rounded down: 100.00 % is kept for no error at all.
-    return f"{right * 10_000 // total / 100:.2f} %"
-
-
 def _compact(number: int) -> str:
     """A count in at most five characters, whatever its size."""
     for size, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**4, "k")):
@@ -255,10 +251,9 @@ def _compact(number: int) -> str:
 
 
 def _percent(share: float) -> str:
-    percent = 100 * share
-    if 0 < percent < 0.05:
+    if 0 < share < 0.0005:
         return "<0.1"
-    return "100" if percent == 100 else f"{min(percent, 99.9):.1f}"
+    return "100" if share == 1 else f"{percentage(share, 1):.1f}"
 
 
 def _text_colors(

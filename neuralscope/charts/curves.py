@@ -39,6 +39,7 @@ from neuralscope.charts.axes import (
 from neuralscope.charts.colors import NEUTRAL, TRAIN, VALIDATION
 from neuralscope.charts.figure import BACKGROUND, FADED_INK, INK, Figure, table, template
 from neuralscope.charts.saved import columns_saved
+from neuralscope.words import percent
 
 TRAIN_FAINT: Final = "#e6b566"
 BATCHES: Final = "Minibatches"
@@ -385,7 +386,7 @@ def _words(value: float, quantity: Quantity) -> str:
     if not np.isfinite(value):
         return "not measured"
     if quantity == "accuracy":
-        return f"{100 * value:.2f} %"
+        return percent(value)
     return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:#.3g}"
 
 
@@ -485,7 +486,7 @@ def _hover(
     def words(values: ArrayLike) -> list[str]:
         rounded = np.asarray(values, dtype=np.float64).tolist()
         if quantity == "accuracy":
-            return [f"{100 * v:.2f} %" if np.isfinite(v) else "-" for v in rounded]
+            return [percent(v, missing="-") for v in rounded]
         return [f"{v:.4g}" if np.isfinite(v) else "-" for v in rounded]
 
     if len(x) == 0:

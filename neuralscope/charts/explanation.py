@@ -23,8 +23,9 @@ from numpy.typing import ArrayLike, NDArray
 from neuralscope.charts.colors import INK_ON_LIGHT, NEUTRAL, RIGHT, WRONG, diverging, rgb
 from neuralscope.charts.figure import FADED_INK, INK, Figure, table, template
 from neuralscope.charts.images import weight_limit
-from neuralscope.charts.probabilities import FIT_WIDTH, percent
+from neuralscope.charts.probabilities import FIT_WIDTH
 from neuralscope.charts.saved import columns_saved
+from neuralscope.words import short_percent
 
 ROW: Final = 24  # pixels from one bar to the next
 CURVE_HEIGHT: Final = 140
@@ -171,7 +172,7 @@ def removal_curve(
                 {
                     "removed": steps,
                     "probability": line,
-                    "percent": [percent(p) for p in line.tolist()],
+                    "percent": [short_percent(p) for p in line.tolist()],
                     "which": name,
                 }
             )
@@ -199,8 +200,8 @@ random, to 80 %.'
     way = "falls" if first[-1] < first[0] else "goes"
     return (
         f"Without the {int(steps[-1])} most marked pixels the answer {answer} {way} from "
-        f"{percent(float(first[0]))} to {percent(float(first[-1]))}; without as many at random, "
-        f"to {percent(float(second[-1]))}."
+        f"{short_percent(float(first[0]))} to {short_percent(float(first[-1]))}; "
+        f"without as many at random, to {short_percent(float(second[-1]))}."
     )
 
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from neuralscope.charts.colors import NEUTRAL, RIGHT, WRONG
 from neuralscope.charts.figure import FADED_INK, INK, Figure, at_pixels, template
 from neuralscope.charts.images import digit_tiles
-from neuralscope.charts.probabilities import percent
+from neuralscope.words import short_percent
 
 GAP: Final = 14  # pixels between the frames of two pictures
 CAPTION: Final = 42  # pixels under a picture for its two lines
@@ -87,7 +87,7 @@ def gallery(
                 f"{t} \N{RIGHTWARDS ARROW} {p}"
                 for t, p in zip(true_names, predicted_names, strict=True)
             ],
-            "confidence": [percent(c) for c in confidence.tolist()],
+            "confidence": [short_percent(c) for c in confidence.tolist()],
             "true": true_names,
             "predicted": predicted_names,
             "color": np.where(true == predicted, RIGHT, WRONG).astype(object),
@@ -124,7 +124,7 @@ def describe_gallery(
     how = "recognised" if first == taken else f"taken for {taken}"
     return (
         f"{many}, {wrong:,} of them recognised wrongly; the first is a {first} {how}"
-        f" with {percent(float(np.asarray(confidence)[0]))} confidence."
+        f" with {short_percent(float(np.asarray(confidence)[0]))} confidence."
     )
 
 

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuralscope.charts.colors import NEUTRAL, RIGHT, WRONG, class_colors
 from neuralscope.charts.figure import FADED_INK, INK, Figure, class_rows, table, template
+from neuralscope.words import short_percent
 
 BAR: Final = 20  # pixels from one bar to the next
 # The height is that of the bars alone: the axis comes on top of it instead of out of it.
@@ -84,31 +85,14 @@ def describe_probabilities(
         return "The network no longer computes numbers, so it has no answer."
     ranked = np.argsort(-given, kind="stable").tolist()
     answer = ranked[0]
-    sentence = f"The answer is {words[answer]} with {percent(given[answer])}"
+    sentence = f"The answer is {words[answer]} with {short_percent(given[answer])}"
     if true is not None and true != answer:
-        return f"{sentence}; the true {words[true]} gets {percent(given[true])}."
+        return f"{sentence}; the true {words[true]} gets {short_percent(given[true])}."
     right = ", which is right" if true is not None else ""
     if len(ranked) == 1:
         return f"{sentence}{right}."
     second = ranked[1]
-    return f"{sentence}{right}; next comes {words[second]} with {percent(given[second])}."
-
-
-def percent(share: float) -> str:
-    """Return a probability in few characters; certainty is never claimed where there is none.
-
-    >>> [percent(p) for p in (0.0, 0.0001, 0.034, 0.87, 0.9999999, 1.0)]
-    ['0 %', '<0.1 %', '3.4 %', '87 %', '99.99 %', '100 %']
-    """
-    if not np.isfinite(share):
-        return "unknown"
-    if 0.995 <= share < 1:
-        return f"{min(100 * share, 99.99):.2f} %"
-    if 0 < share < 0.0005:
-        return "<0.1 %"
-    if 0 < share < 0.0995:
-        return f"{100 * share:.1f} %"
-    return f"{100 * share:.0f} %"
+    return f"{sentence}{right}; next comes {words[second]} with {short_percent(given[second])}."
 
 
 def _numbers(k: int) -> list[str]:
@@ -130,7 +114,7 @@ def _bars(
             role[answer] = "right"
         else:
             color[answer], role[answer] = WRONG, "answer"
-    texts = [percent(p) for p in probabilities.tolist()]
+    texts = [short_percent(p) for p in probabilities.tolist()]
     return pd.DataFrame(
         {
             "class": np.arange(k),

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from neuralscope.charts.colors import NEUTRAL, class_colors
 from neuralscope.charts.figure import BACKGROUND, Figure, table, template
+from neuralscope.words import percent
 
 KINDS: Final = ("Precision", "Recall")
 ROW, AROUND = 34, 100  # pixels of a class, and of the axis and the legend together
@@ -105,7 +106,7 @@ def describe_scores(
         names = list(class_names) if class_names is not None else [*range(len(scores))]
         if np.isfinite(scores).any():
             worst = int(np.nanargmin(scores))
-            found.append(f"lowest {kind}: {noun} {names[worst]} with {_percent(scores[worst])}")
+            found.append(f"lowest {kind}: {noun} {names[worst]} with {percent(scores[worst])}")
     if not found:
         return "No example has been classified yet."
     sentence = "; ".join(found)
@@ -113,7 +114,7 @@ def describe_scores(
 
 
 def _percent(score: float) -> str:
-    return f"{100 * score:.2f} %" if np.isfinite(score) else "undefined"
+    return percent(score, missing="undefined")
 
 
 @functools.lru_cache(maxsize=32)

@@ -18,6 +18,7 @@ interrupted. A mistake is answered with one line.
     parser       what a command is, and the flags that several have
     settings     a flag for every field of the configuration
     outcome      what came of a training
+    outputs      where a command writes its file, and what must not be lost there
     lookup       the store and its runs, as they are named in arguments
     datasets     loading a data set, and showing its fetch
     progress     how a training gets on

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from neuralscope.cli.lookup import find_run, store_with
-from neuralscope.cli.outcome import check_writable
+from neuralscope.cli.outputs import add_force, check_replaceable, check_writable
 from neuralscope.cli.parser import Command, add_json, add_store
 from neuralscope.cli.printing import print_json
 from neuralscope.cli.status import DONE, WorkFailed
@@ -33,6 +33,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="file to write [default: the run's id, in this folder]",
     )
+    add_force(parser)
     add_store(parser)
     add_json(parser)
 
@@ -48,6 +49,7 @@ def _run(options: argparse.Namespace) -> int:
         form = exports.FORMATS[options.format]
         output: Path = options.output or Path(form.file_name(run_id))
         check_writable(output)
+        check_replaceable(output, options, run_id)
         exports.write(store, run_id, options.format, output)
     size = output.stat().st_size
     if options.json:

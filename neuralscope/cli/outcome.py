@@ -3,63 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuralscope.cli.outputs import check_replaceable
 from neuralscope.cli.printing import plain, print_json
 from neuralscope.cli.status import DONE, FAILED, INTERRUPTED, Mistake
 from neuralscope.cli.status_line import say
 from neuralscope.cli.words import duration, number, percent
-from neuralscope.errors import WeightsError
+from neuralscope.errors import StoreError, WeightsError
 
 if TYPE_CHECKING:
     from neuralscope.engine import Network
     from neuralscope.runs import Run, Store
-
-
-DEFAULT_OUTPUT = "trained_weights.npz"
-
-
-def add_output(parser: argparse._ActionsContainer) -> None:
-    """Add the flag that says where the weights go."""
-    parser.add_argument(
-        "--output",
-        metavar="FILE",
-        default=DEFAULT_OUTPUT,
-        help=f"where the weights are written at the end [default: {DEFAULT_OUTPUT}]",
-    )
-
-
-def output_of(options: argparse.Namespace) -> Path | None:
-    """Return where the weights go, None for nowhere.
-
-    Raises:
-        Mistake: It cannot be written.
-    """
-    if options.output == os.devnull:
-        return None
-    output = Path(options.output)
-    check_writable(output)
-    return output
-
-
-def check_writable(output: Path) -> None:
-    """Find out before hours of work, not after. Raises Mistake."""
-    try:
-        if output.exists() and not output.is_file():
-            raise Mistake(f"The output {output} is no file that could be written.")
-        if not output.parent.is_dir():
-            raise Mistake(
-                f"The output {output} cannot be written: there is no folder {output.parent}."
-            )
-        # As the weights will be written: under a temporary name, in the same folder.
-        tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.").close()
-    except OSError as error:
-        raise Mistake(
-            f"The output {output} cannot be written: {error.strerror or error}."
-        ) from error
 
 
 def result_of(store: Store, run: Run) -> dict[str, Any]:
@@ -98,8 +54,20 @@ def conclude(
     network: Network | None,
     output: Path | None,
     result: dict[str, Any],
+    *,
+    takes_any_run: bool = False,
 ) -> int:
-    """Write the weights, say how it went, and return the exit status."""
+    """Write the weights, say how it went, and return the exit status.
+
+    Args:
+        options: Of the command.
+        store: Where the run is kept.
+        run: The run as it ended.
+        network: What it has learned, if it came to that.
+        output: Where the weights go; None for nowhere.
+        result: What came of the run, see `result_of`.
+        takes_any_run: Whether the weights may replace those of another run.
+    """
     from neuralscope import runs
 
     status = {runs.FINISHED: DONE, runs.STOPPED: DONE, runs.INTERRUPTED: INTERRUPTED}.get(
@@ -108,9 +76,13 @@ def conclude(
     written = None
     if status != FAILED and output is not None and network is not None and run.step:
         try:
+            # Looked at again: the training may have taken hours.
+            former = check_replaceable(output, options, run.run_id, takes_any_run=takes_any_run)
             network.save(output, _metadata(run, result))
             written = str(output)
-        except WeightsError as error:
+            if former:
+                say(_replaced(store, former, output), options)
+        except (Mistake, WeightsError) as error:
             say(f"{error} Run {run.run_id} in the store {store.path} has them.", options)
             status = FAILED
     if run.status == runs.INTERRUPTED:
@@ -124,6 +96,16 @@ def conclude(
     elif run.status in (runs.FINISHED, runs.STOPPED):
         _print_summary(run, result, written)
     return status
+
+
+def _replaced(store: Store, former: str, output: Path) -> str:
+    """Say whose weights were replaced, and where they still are."""
+    replaced = f"{output} held the weights of run {former}, which are replaced"
+    try:
+        store.run(former)
+    except StoreError:
+        return f"{replaced}; name another file with --output to keep both."
+    return f"{replaced}; the run has them still: export {former} --format npz"
 
 
 def _metadata(run: Run, result: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from neuralscope.cli.datasets import load
 from neuralscope.cli.lookup import find_run, store_with
-from neuralscope.cli.outcome import add_output, conclude, output_of, result_of
+from neuralscope.cli.outcome import conclude, result_of
+from neuralscope.cli.outputs import add_output, check_replaceable, output_of
 from neuralscope.cli.parser import Command, add_json, add_store
 from neuralscope.cli.printing import print_json
 from neuralscope.cli.progress import train_in_sight
@@ -48,6 +49,8 @@ def _resume(options: argparse.Namespace) -> int:
     line = StatusLine(sys.stderr)
     with store_with(options.run_id, options) as store:
         run = find_run(store, options.run_id)
+        if output is not None:
+            check_replaceable(output, options, run.run_id)
         if run.is_active:
             line.show(f"Run {run.run_id} seems to be {run.status}; listening for its trainer.")
             lineage.wait_for_silence(store, run.run_id)

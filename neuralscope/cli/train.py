@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from neuralscope.cli.datasets import load, resolved
-from neuralscope.cli.outcome import add_output, conclude, output_of, result_of
+from neuralscope.cli.outcome import conclude, result_of
+from neuralscope.cli.outputs import add_output, check_replaceable, output_of
 from neuralscope.cli.parser import Command, add_json, add_store
 from neuralscope.cli.progress import train_in_sight
 from neuralscope.cli.settings import add_settings, config_from
@@ -44,6 +45,8 @@ def _run(options: argparse.Namespace) -> int:
     options.dataset = resolved(options.dataset, line)
     config = config_from(options)
     output = output_of(options)
+    if output is not None:
+        check_replaceable(output, options, takes_any_run=True)
     try:
         # Before there is a run, so that none is left behind that never lived.
         dataset = load(config.dataset, line)
@@ -62,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
             result = result_of(store, run)
         except StoreError as error:
             raise WorkFailed(str(error)) from error
-        return conclude(options, store, run, network, output, result)
+        return conclude(options, store, run, network, output, result, takes_any_run=True)
 
 
 def _announce(line: StatusLine, config: RunConfig, run_id: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from neuralscope import words
+
 
 def one_line(text: str) -> str:
     """Return text in one line, without anything that would steer the terminal."""
@@ -12,7 +14,7 @@ def one_line(text: str) -> str:
 
 def percent(share: float | None) -> str:
     """Return a share as percent, or a dash where there is none."""
-    return "-" if share is None else f"{100 * share:.2f} %"
+    return words.percent(share, missing="-")
 
 
 def number(value: float | None) -> str:

@@ -260,7 +260,7 @@ def _result_row(contestant: Contestant, epochs: Mapping[str, Epochs]) -> dict[st
     }
     for which, title in RESULTS.items():
         values = [contestants.result(run, epochs[run.run_id], which) for run in runs]
-        row[title] = _mean(values, lambda value: f"{100 * value:.2f} %")
+        row[title] = _mean(values, words.percent)
     row["Best in epoch"] = _mean([run.best_epoch for run in runs], lambda value: f"{value:.0f}")
     row["Test loss"] = _mean([run.test_loss for run in runs], lambda value: f"{value:.4g}")
     row["Training time"] = _mean([run.seconds or None for run in runs], words.duration)
@@ -317,7 +317,7 @@ def _parallel(
         drawing.ParallelAxis(
             "Test\naccuracy" if which == "test" else "Validation\naccuracy",
             outcome.positions,
-            [(at, f"{100 * value:.2f} %") for at, value in outcome.ticks],
+            [(at, words.percent(value)) for at, value in outcome.ticks],
         )
     )
     names = [f"{run.name} (seed {run.config.seed})" for run in runs]

@@ -300,8 +300,8 @@ def _headline(now: Moment, split: str, index: int, reading: Reading) -> None:
         anchor=False,
     )
     which = f"{SPLITS[split]} {now.thing} number {index:,}"
-    said = charts.percent(float(reading.probabilities[reading.answer]))
-    rival = charts.percent(float(reading.probabilities[reading.rival]))
+    said = words.short_percent(float(reading.probabilities[reading.answer]))
+    rival = words.short_percent(float(reading.probabilities[reading.rival]))
     answer, other = _name(now, reading.answer), _name(now, reading.rival)
     if reading.why is None:
         text = f"{which} is a **{_name(now, reading.true)}**."

@@ -19,7 +19,7 @@ from neuralscope.data import known_dataset
 from neuralscope.engine import LayerHealth
 from neuralscope.engine.health import ENDS
 from neuralscope.runs import Epochs, Run, Store
-from neuralscope.ui import chart
+from neuralscope.ui import chart, words
 
 # The word says it, the sign says it, and only then the colour: the theme's, in a shade for each of
 # its two backgrounds.
@@ -122,9 +122,9 @@ def _row(
     if kind == "output":
         idle = "–"
     elif kind in ENDS:
-        idle = f"{100 * layer.saturated:.0f} % saturated"
+        idle = f"{words.percent(layer.saturated, 0)} saturated"
     else:
-        idle = f"{100 * layer.dead:.0f} % dead"
+        idle = f"{words.percent(layer.dead, 0)} dead"
     return (
         f"**{number}** · {n_in:,} → {n_out:,} {kind.replace('_', ' ')}",
         BADGES[verdict.state],

@@ -154,7 +154,7 @@ def _row(run: Run, last: float | None, losses: list[float]) -> dict[str, Any]:
 
 
 def _points(share: float | None) -> float | None:
-    return None if share is None else 100 * share
+    return None if share is None else words.percentage(share)
 
 
 def _columns() -> dict[str, Any]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+from neuralscope.words import percent, percentage, short_percent
+
+__all__ = ["duration", "percent", "percentage", "plain", "short_percent"]
+
 _MARKUP = re.compile(r"[\\`*_\[\]<>#|~$:&]|^[-+=](?=[-+=\s]|$)")
 """What Markdown reads: some characters anywhere, those of lists and rules only at the start."""
 
@@ -48,12 +52,3 @@ def plain(text: object) -> str:
     one_line = " ".join(str(text).split())
     unread = _MARKUP.sub(r"\\\g<0>", _REPLACED.sub("\N{WORD JOINER}", one_line))
     return _LIST_NUMBER.sub(r"\1\\\2", unread)
-
-
-def percent(share: float | None, digits: int = 2) -> str:
-    """Return a share as percent, or a dash where there is none.
-
-    >>> percent(0.98765), percent(None)
-    ('98.77 %', '–')
-    """
-    return "–" if share is None else f"{100 * share:.{digits}f} %"

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from neuralscope.charts import colors, describe_probabilities, percent, probability_bars
+from neuralscope.charts import colors, describe_probabilities, probability_bars
 
 PROBABILITIES = [0.02, 0.87, 0.0001, 0.1099]
 
@@ -99,22 +99,3 @@ def test_what_does_not_fit_is_refused(given: dict, problem: str) -> None:
 def test_the_bars_in_words(true: int | None, text: str) -> None:
     assert describe_probabilities(PROBABILITIES, true=true) == text
     assert describe_probabilities([1.0]) == "The answer is 0 with 100 %."
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0.0, "0 %"),
-        (1e-9, "<0.1 %"),
-        (0.0005, "0.1 %"),
-        (0.0994, "9.9 %"),
-        (0.0996, "10 %"),
-        (0.9949, "99 %"),
-        (0.995, "99.50 %"),
-        (0.9999999, "99.99 %"),
-        (1.0, "100 %"),
-        (np.nan, "unknown"),
-    ],
-)
-def test_certainty_is_never_claimed_where_there_is_none(share: float, text: str) -> None:
-    assert percent(share) == text

@@ -32,6 +32,36 @@ def test_every_format_is_written_where_it_is_asked_for(
     }
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_of_something_else_is_not_replaced_unless_forced(
+    form: str, cli: Cli, trained: Any, folder: Path
+) -> None:
+    command = ("export", trained["run_id"], "--format", form, "--output", "mine")
+    (folder / "mine").write_text("something else")
+    outcome = cli(*command)
+    assert outcome.status == 2
+    assert "mine is there already: name another file with --output" in outcome.complaint
+    assert (folder / "mine").read_text() == "something else"
+    assert cli(*command, "--force").status == 0
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_earlier_export_of_the_same_run_is_replaced(
+    form: str, cli: Cli, trained: Any, folder: Path
+) -> None:
+    for _ in range(2):
+        assert cli("export", trained["run_id"], "--format", form).status == 0
+
+
+@pytest.mark.parametrize("form", ["npz", "onnx", "json", "python", "html"])
+def test_an_earlier_export_is_known_by_what_it_holds(
+    form: str, cli: Cli, trained: Any, folder: Path
+) -> None:
+    for _ in range(2):
+        command = ("export", trained["run_id"], "--format", form, "--output", "mine")
+        assert cli(*command).status == 0
+
+
 def test_without_a_name_the_file_is_called_like_the_run(
     cli: Cli, trained: Any, folder: Path
 ) -> None:

@@ -81,7 +81,7 @@ def test_a_stopped_run_ends_in_the_weights_of_one_that_ran_through(
 def test_the_result_has_the_keys_of_train(
     cli: Cli, run_store: Path, halted: str, trained: Any
 ) -> None:
-    result = cli("resume", halted, "--json").json
+    result = cli("resume", halted, "--json", "--output", "resumed.npz").json
     run = run_in(run_store, halted)
     assert set(result) == set(trained) >= KEYS
     assert result["run_id"] == halted
@@ -90,8 +90,32 @@ def test_the_result_has_the_keys_of_train(
     assert result["test_loss"] == run.test_loss
     assert result["seconds"] == run.seconds > 0
     assert result["samples_per_second"] > 0
-    assert result["output"] == "trained_weights.npz"
-    assert Network.load("trained_weights.npz").metadata["epochs"] == 4
+    assert result["output"] == "resumed.npz"
+    assert Network.load("resumed.npz").metadata["epochs"] == 4
+
+
+def test_the_weights_of_another_run_are_not_replaced_unless_forced(
+    cli: Cli, run_store: Path, halted: str, trained: Any, folder: Path
+) -> None:
+    before = (folder / "trained_weights.npz").read_bytes()
+    outcome = cli("resume", halted)
+    assert outcome.status == 2
+    assert outcome.complaint == (
+        f"neuralscope resume: The output trained_weights.npz holds the weights of run "
+        f"{trained['run_id']}: name another file with --output, or replace it with --force."
+    )
+    assert (folder / "trained_weights.npz").read_bytes() == before
+    assert run_in(run_store, halted).status == "stopped"  # it can go on still
+    assert cli("resume", halted, "--force").status == 0
+    assert Network.load("trained_weights.npz").metadata["run_id"] == halted
+
+
+def test_earlier_weights_of_the_same_run_are_replaced(
+    cli: Cli, run_store: Path, halted: str
+) -> None:
+    assert cli("resume", halted).status == 0
+    assert cli("resume", halted, "--epochs", "5").status == 0
+    assert Network.load("trained_weights.npz").metadata["epochs"] == 5
 
 
 def test_a_finished_run_gets_more_epochs(cli: Cli, run_store: Path, trained: Any) -> None:

@@ -139,11 +139,61 @@ def test_without_patience_no_epoch_is_restored(trained: Any) -> None:
 # The weights file
 
 
-def test_an_older_file_is_replaced_in_the_end(cli: Cli, folder: Path) -> None:
-    (folder / "old.npz").write_text("old")
-    assert cli(*QUICK, "--output", "old.npz").status == 0
+def old_weights(path: Path, **metadata: Any) -> bytes:
+    """Write the weights of another run to a file, and return what is in it then."""
+    network = Network((3, 2), rng=np.random.default_rng(0))
+    network.save(path, {"run_id": "20200101-120000-abcd", **metadata})
+    return path.read_bytes()
+
+
+def test_older_weights_are_replaced_in_the_end_and_it_is_told_whose(cli: Cli, folder: Path) -> None:
+    old_weights(folder / "old.npz")
+    outcome = cli(*QUICK, "--output", "old.npz")
+    assert outcome.status == 0
     assert Network.load("old.npz").sizes == (64, 16, 10)
     assert [path.name for path in folder.iterdir()] == ["old.npz"]
+    assert "old.npz held the weights of run 20200101-120000-abcd, which are replaced" in outcome.err
+
+
+def test_trained_twice_in_a_row_the_former_weights_are_still_in_the_store(
+    cli: Cli, trained: Any
+) -> None:
+    outcome = cli(*QUICK)
+    assert outcome.status == 0
+    way_back = f"export {trained['run_id']} --format npz"
+    assert outcome.err.endswith(f"the run has them still: {way_back}\n")
+    assert cli(*way_back.split()).status == 0
+
+
+def test_a_file_that_is_no_run_s_weights_is_kept_unless_forced(cli: Cli, folder: Path) -> None:
+    path = folder / "mine.npz"
+    old_weights(path, run_id=None)  # saved by hand, from Python
+    before = path.read_bytes()
+    outcome = cli(*QUICK, "--output", "mine.npz")
+    assert outcome.status == 2
+    assert outcome.complaint == (
+        "neuralscope train: The output mine.npz is there already: name another file with "
+        "--output, or replace it with --force."
+    )
+    assert path.read_bytes() == before
+    assert cli(*QUICK, "--output", "mine.npz", "--force").status == 0
+    assert Network.load(path).sizes == (64, 16, 10)
+    (folder / "empty.npz").touch()
+    assert cli(*QUICK, "--output", "empty.npz").status == 0
+
+
+def test_a_file_that_appears_while_it_trains_is_kept(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score_late(*arguments: Any) -> Any:
+        (folder / "late.npz").write_text("somebody's")
+        return score(*arguments)
+
+    monkeypatch.setattr(trainer, "score", score_late)
+    outcome = cli(*QUICK, "--output", "late.npz", "--json")
+    assert outcome.status == 1
+    assert (folder / "late.npz").read_text() == "somebody's"
+    assert f"Run {outcome.json['run_id']} in the store" in outcome.err
 
 
 def test_weights_can_be_left_out(cli: Cli, folder: Path) -> None:
@@ -171,10 +221,10 @@ def test_weights_that_cannot_be_written_in_the_end_are_in_the_store(
 
 
 def test_divergence_leaves_older_weights_alone(cli: Cli, folder: Path, run_store: Path) -> None:
-    (folder / "trained_weights.npz").write_text("old")
+    old = old_weights(folder / "trained_weights.npz")
     outcome = cli(*DIVERGING, "--json")
     assert outcome.status == 1
-    assert (folder / "trained_weights.npz").read_text() == "old"
+    assert (folder / "trained_weights.npz").read_bytes() == old
     assert outcome.json["status"] == "diverged"
     assert outcome.json["output"] is outcome.json["test_accuracy"] is None
     assert "A smaller learning rate usually helps. No weights were written." in outcome.err
@@ -278,7 +328,7 @@ def test_a_run_interrupted_in_the_queue_has_no_weights(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (folder / "trained_weights.npz").write_text("old")
+    old = old_weights(folder / "trained_weights.npz")
     in_a_minute = time.time() + 60  # no sign of life is due until then
     with Store(run_store) as store:
         with monkeypatch.context() as patch:
@@ -296,7 +346,7 @@ def test_a_run_interrupted_in_the_queue_has_no_weights(
     assert outcome.json["epochs"] == 0
     assert outcome.json["output"] is None
     assert outcome.err.endswith("is kept after 0 epochs; no weights were written.\n")
-    assert (folder / "trained_weights.npz").read_text() == "old"
+    assert (folder / "trained_weights.npz").read_bytes() == old
 
 
 def test_a_fetch_can_be_interrupted(

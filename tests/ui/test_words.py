@@ -36,20 +36,6 @@ def test_a_time_span_that_rounds_up_goes_over_to_the_next_unit(seconds: float) -
     assert "e" not in text
 
 
-@pytest.mark.parametrize(
-    ("share", "digits", "text"),
-    [
-        (0.98765, 2, "98.77 %"),
-        (1.0, 2, "100.00 %"),
-        (0.0, 0, "0 %"),
-        (0.5, 1, "50.0 %"),
-        (None, 2, "–"),
-    ],
-)
-def test_a_share_is_told_in_percent(share: float | None, digits: int, text: str) -> None:
-    assert words.percent(share, digits) == text
-
-
 def test_a_name_is_not_read_as_markdown() -> None:
     assert words.plain("128 relu, sgd 0.2, mnist") == "128 relu, sgd 0.2, mnist"
     assert words.plain("**loud** :red[x] $y$ `z`") == r"\*\*loud\*\* \:red\[x\] \$y\$ \`z\`"
