@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 import streamlit as st
 
-from neuralscope.data import known_dataset
+from neuralscope.data import dataset_title
 from neuralscope.errors import StoreError
 from neuralscope.runs import Run, Store
 from neuralscope.runs.listing import (
+    accuracy_curves,
     choices,
     is_any,
     is_live,
     list_runs,
-    loss_curves,
     still_there,
 )
 from neuralscope.ui import (
@@ -146,10 +146,7 @@ def _filters(datasets: Sequence[str], tags: Sequence[str]) -> None:
 
 
 def _title(name: str) -> str:
-    if not name:
-        return "Any"
-    info = known_dataset(name)
-    return info.title if info else name
+    return dataset_title(name) if name else "Any"
 
 
 # What to do with the chosen ones -----------------------------------------------------------------
@@ -350,7 +347,7 @@ def _table(store: Store) -> None:
     if not listing.total:
         _nothing_found()
     else:
-        run_table.show(listing, loss_curves(store, listing.runs), _changed)
+        run_table.show(listing, accuracy_curves(store, listing.runs), _changed)
         _pages(listing.total, n_pages)
     run_query.write()
 
