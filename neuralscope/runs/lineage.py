@@ -26,6 +26,7 @@ from neuralscope.engine.batches import count_batches
 from neuralscope.errors import ConfigError, DataError, NeuralScopeError, StoreError, WeightsError
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.cores import recorded
+from neuralscope.runs.listing import still_there
 from neuralscope.runs.names import describe_change, redescribe
 from neuralscope.runs.snapshots import (
     LATEST,
@@ -300,6 +301,26 @@ def _epochs(n: int) -> str:
     return "1 epoch" if n == 1 else f"{n:,} epochs"
 
 
+# What came of it ---------------------------------------------------------------------------------
+
+
+def offspring(store: Store, run_id: str, most: int) -> tuple[list[Run], int]:
+    """Return the newest runs that were made from a run, and how many there are in all.
+
+    Args:
+        store: Where they are.
+        run_id: The run that was forked or reproduced.
+        most: How many to return.
+    """
+    with store.database.reading() as db:
+        rows = db.execute(
+            "SELECT run_id FROM runs WHERE parent_id = ? AND trashed IS NULL "
+            "ORDER BY created DESC, run_id DESC",
+            (run_id,),
+        ).fetchall()
+    return still_there(store, [row["run_id"] for row in rows[:most]]), len(rows)
+
+
 # Reproducing -------------------------------------------------------------------------------------
 
 
@@ -372,7 +393,10 @@ def verdict(store: Store, original_id: str, again_id: str) -> Verdict:
     n_steps, same_steps = _common_steps(store, original, again)
     parameters = _last_common_parameters(store, original, again)
     if not n_steps and not n_epochs:
-        return Verdict(False, "Nothing of it can be compared yet.", reasons, None)
+        if original.is_active or again.is_active:
+            return Verdict(False, "There is nothing to compare yet.", reasons, None)
+        text = "There is nothing to compare: one of them ended before its first step."
+        return Verdict(False, text, reasons, None)
     if first_epoch is None and same_steps and parameters is not False:
         whole = original.step == again.step and parameters is True
         extent = "" if whole else f" as far as both go, which is {_epochs(n_epochs)}"

@@ -25,7 +25,7 @@ LABELS = {
     "status": "Status",
     "curve": "Curve",
     "best": "Best",
-    "best_epoch": "at",
+    "best_epoch": "Best at",
     "last": "Last",
     "test": "Test",
     "dataset": "Data",
@@ -98,7 +98,7 @@ def show(listing: Listing, curves: dict[str, list[float]], on_choice: Callable[[
         row_height=ROW_HEIGHT,
         height=ROW_HEIGHT * (len(ids) + 1) + 3,
         placeholder="–",
-        alt="Runs, one a row; a click on a header sorts all of them by that column.",
+        alt="Runs, one per row; a click on a header sorts all of them by that column.",
     )
 
 
@@ -185,7 +185,10 @@ def _columns() -> dict[str, Any]:
         ),
         "best": share("best", "Best validation accuracy"),
         "best_epoch": column.NumberColumn(
-            label("best_epoch"), help="The epoch of the best", width=54, format="%d"
+            label("best_epoch"),
+            help="The epoch with the best validation accuracy",
+            width=70,
+            format="%d",
         ),
         "last": share("last", "Last validation accuracy"),
         "test": share("test", "Test accuracy at the end"),
@@ -196,9 +199,11 @@ def _columns() -> dict[str, Any]:
             label("learning_rate"), help="Learning rate", width=64, alignment="right"
         ),
         "seconds": column.TextColumn(
-            label("seconds"), help="Spent training and measuring", width=96, alignment="right"
+            label("seconds"), help="Time spent training and measuring", width=96, alignment="right"
         ),
-        "epoch": column.TextColumn(label("epoch"), help="Done of those asked for", width=92),
+        "epoch": column.TextColumn(
+            label("epoch"), help="Epochs done, of those asked for", width=92
+        ),
         "tags": column.ListColumn(LABELS["tags"]),
         "created": column.TextColumn(label("created"), width=140),
     }

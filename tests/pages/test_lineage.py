@@ -39,7 +39,7 @@ def test_a_stopped_run_goes_on_at_a_click(open_page: Open, store: Store, runs: R
 
 def test_a_finished_run_is_given_more_epochs(open_page: Open, store: Store, runs: Runs) -> None:
     run = runs.finished()
-    page = open_page(run=run.run_id).set("Epochs in the end", 5).click("Go on to epoch 5")
+    page = open_page(run=run.run_id).set("Total epochs", 5).click("Continue to epoch 5")
     assert page.badge() == "Queued"
     assert store.run(run.run_id).config.epochs == 5
     assert runs.take_up(run.run_id).epoch == 5
@@ -67,7 +67,7 @@ def test_a_run_whose_snapshots_are_gone_says_what_is_left(
 
 def test_a_live_run_is_left_alone(open_page: Open, runs: Runs) -> None:
     page = open_page(run=runs.running().run_id)
-    assert {"Fork", "Train again", "Resume"}.isdisjoint(page.labels())
+    assert {"Fork", "Reproduce", "Resume"}.isdisjoint(page.labels())
 
 
 # Branching off ------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_a_fork_outlives_its_parent(open_page: Open, store: Store, runs: Runs) -
     runs.take_up(fork.run_id)
     page.look()
     assert page.badge() == "Finished"
-    assert page.says("Forked from a run that is gone")
+    assert page.says("Forked from a run that has been deleted")
 
 
 # Training it again --------------------------------------------------------------------------------
@@ -139,10 +139,10 @@ def test_trained_again_it_says_whether_the_same_bits_came_out(
     open_page: Open, store: Store, runs: Runs
 ) -> None:
     original = runs.finished()
-    page = open_page(run=original.run_id).click("Train again")
+    page = open_page(run=original.run_id).click("Reproduce")
     again = shown(page, store)
     assert again.config == original.config and again.run_id != original.run_id
-    assert page.says("once more")
+    assert page.says("A repeat of ")
     runs.take_up(again.run_id)
     page.look()
     assert any("Identical to the bit" in text for text in page.said("success"))
@@ -150,7 +150,7 @@ def test_trained_again_it_says_whether_the_same_bits_came_out(
 
 def test_what_differs_is_named(open_page: Open, store: Store, runs: Runs) -> None:
     original = runs.finished()
-    again = runs.take_up(open_page(run=original.run_id).click("Train again").query["run"])
+    again = runs.take_up(open_page(run=original.run_id).click("Reproduce").query["run"])
     with store.database.writing() as db:
         db.execute("UPDATE epochs SET train_loss = 0 WHERE run_id = ?", (again.run_id,))
     page = open_page(run=again.run_id)
@@ -163,8 +163,8 @@ def test_what_differs_is_named(open_page: Open, store: Store, runs: Runs) -> Non
 def test_the_runs_page_offers_the_same(open_page: Open, store: Store, runs: Runs) -> None:
     run = runs.finished()
     page = open_page("pages/runs.py", runs=run.run_id, dataset=None)
-    assert {"Fork", "Train again"} <= {*page.labels(), *_popovers(page)}
-    page.click("Train again")
+    assert {"Fork", "Reproduce"} <= {*page.labels(), *_popovers(page)}
+    page.click("Reproduce")
     assert len(store.runs()) == 2
 
 

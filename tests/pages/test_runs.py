@@ -164,7 +164,7 @@ def test_a_run_is_shown_with_all_that_matters(
     assert row["last"] == 100 * epochs.validation_accuracy[-1]
     assert row["test"] == 100 * run.test_accuracy
     assert row["epoch"] == "3 of 3"
-    assert list(row["loss"]) == epochs.validation_loss[1:].tolist()
+    assert list(row["curve"]) == (100 * epochs.validation_accuracy).tolist()
     assert list(row["tags"]) == ["baseline"]
     assert page.says("1 to 1 of 1 run")
 
@@ -333,7 +333,7 @@ def test_a_whole_archive_is_told(
 ) -> None:
     store.set_archived(add("old").run_id, True)
     page = open_runs()
-    assert page.says("All runs are in the archive.")
+    assert page.says("All runs are archived.")
     page.click("Show the archive")
     assert table.names(page) == ["old"]
 
@@ -358,16 +358,16 @@ def test_the_address_says_what_is_shown(
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("view", "all of it", "it takes all, compare or race."),
-        ("runs", "../../etc/passwd", "it takes the ids of runs, with commas between them."),
-        ("page", "-1", "it takes a whole number from 1."),
-        ("page", "0", "it takes a whole number from 1."),
-        ("page", "9" * 400, "it takes a whole number from 1."),
-        ("page", "¹", "it takes a whole number from 1."),
-        ("sort", "x; DROP TABLE runs", "it takes created, name, "),
-        ("order", "*", "it takes down or up."),
-        ("status", "finished,gone", "it takes queued, running, "),
-        ("show", "<b>", "it takes all, starred or archived."),
+        ("view", "all of it", "but must be all, compare or race."),
+        ("runs", "../../etc/passwd", "but must be the IDs of runs, separated by commas."),
+        ("page", "-1", "but must be a whole number from 1."),
+        ("page", "0", "but must be a whole number from 1."),
+        ("page", "9" * 400, "but must be a whole number from 1."),
+        ("page", "¹", "but must be a whole number from 1."),
+        ("sort", "x; DROP TABLE runs", "but must be created, name, "),
+        ("order", "*", "but must be down or up."),
+        ("status", "finished,gone", "but must be some of queued, running, "),
+        ("show", "<b>", "but must be all, starred or archived."),
     ],
 )
 def test_rubbish_in_the_address_is_told_in_a_sentence(
@@ -376,7 +376,7 @@ def test_rubbish_in_the_address_is_told_in_a_sentence(
     add("only")
     page = open_runs(**{name: text})
     [warning] = [each.replace("\\", "") for each in page.said("warning")]
-    assert warning.startswith(f"The address asks for {name}={text[:20]}")
+    assert warning.startswith(f"In the address, {name} is '{text[:20]}")
     assert sentence in warning
     assert table.names(page) == ["only"]
     assert page.query == {}
@@ -396,7 +396,7 @@ def test_runs_in_the_address_that_are_gone_are_told(
 ) -> None:
     run = add("only")
     page = open_runs(runs=f"20260101-000000-abcd,{run.run_id}")
-    assert page.said("warning") == ["One chosen run is not in this store (any more)."]
+    assert page.said("warning") == ["1 selected run is no longer in this store."]
     assert page.query == {"runs": run.run_id}
     assert table.ticked(page) == ["only"]
 
@@ -473,7 +473,7 @@ def test_ticks_stay_over_pages_and_orders(
     assert table.ticked(page) == ["run 00"]
     page.set("Order", "down")
     assert table.ticked(page) == [last.name]
-    page.click("Choose none")
+    page.click("Clear selection")
     assert table.ticked(page) == []
     assert "runs" not in page.query
 
@@ -513,7 +513,7 @@ def test_a_link_to_a_comparison_opens_it(add: Callable[..., Run], open_runs: Ope
     gone = "20260101-000000-abcd"
     page = open_runs(view="compare", runs=f"{a.run_id},{gone},{b.run_id}")
     assert page.value("Runs") == [a.run_id, b.run_id]
-    assert page.said("warning")[0] == "One chosen run is not in this store (any more)."
+    assert page.said("warning")[0] == "1 selected run is no longer in this store."
 
 
 # Name, tag, note, star, archive
@@ -585,7 +585,7 @@ def test_stars_are_given_and_taken(
     assert store.run(a.run_id).starred
     assert store.run(b.run_id).starred
     assert list(table.of(page)["starred"]) == ["★", "★"]
-    page.click("Remove the star")
+    page.click("Unstar")
     assert not store.run(a.run_id).starred
 
 
@@ -601,8 +601,8 @@ def test_runs_go_into_the_archive_and_out_of_it(
     assert store.run(run.run_id).archived
     page.set("Show", "archived")
     table.tick(page, "old")
-    page.click("Take out of the archive")
-    assert page.says("Nothing is in the archive.")
+    page.click("Unarchive")
+    assert page.says("The archive is empty.")
     assert not store.run(run.run_id).archived
 
 
@@ -615,17 +615,17 @@ def test_deleting_asks_and_can_be_undone(
     run, _ = add("gone"), add("stays")
     page = open_runs()
     table.tick(page, "gone")
-    assert page.says("Delete gone, with all curves and snapshots?")
+    assert page.says("Delete gone, including all curves and checkpoints?")
     page.app.button(key="runs_delete_yes").click()
     page.look()
     assert table.names(page) == ["stays"]
-    assert page.says("One run is deleted, for good once you leave this page.")
+    assert page.says("1 run deleted. You can undo this until you leave the page.")
     assert page.query == {}
     with pytest.raises(RunNotFound):
         store.run(run.run_id)
     page.click("Undo")
     assert table.names(page) == ["stays", "gone"]
-    assert not page.says("is deleted")
+    assert not page.says("run deleted")
 
 
 def test_the_last_run_deleted_can_be_undone_too(
@@ -681,7 +681,7 @@ def test_an_active_run_is_not_deleted(
     page = open_runs()
     name = store.run(live.run_id).name
     table.tick(page, "ended", name)
-    assert page.says("is still active: stop first, then delete.")
+    assert page.says("is still active. Stop it before deleting it.")
     page.app.button(key="runs_delete_yes").click()
     page.look()
     assert table.names(page) == [name]
@@ -695,7 +695,7 @@ def test_a_run_deleted_meanwhile_by_another_is_told(
     table.tick(page, "gone")
     store.delete(run.run_id)
     page.look()
-    assert page.said("warning") == ["One chosen run is not in this store (any more)."]
+    assert page.said("warning") == ["1 selected run is no longer in this store."]
     assert table.names(page) == ["stays"]
 
 

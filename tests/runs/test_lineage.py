@@ -408,7 +408,7 @@ def test_a_run_that_is_still_going_is_compared_as_far_as_it_has_come(
     again = lineage.reproduce(store, original.run_id)
     verdict = lineage.verdict(store, original.run_id, again)
     assert (verdict.is_identical, verdict.first_epoch) == (False, None)
-    assert verdict.text == "Nothing of it can be compared yet."
+    assert verdict.text == "There is nothing to compare yet."
     train(again, at_50=("stop",))
     verdict = lineage.verdict(store, original.run_id, again)
     assert verdict.is_identical
