@@ -19,6 +19,7 @@ from neuralscope.runs import (
     LATEST,
     PAUSED,
     QUEUED,
+    RUNNING,
     SETTINGS,
     Run,
     RunConfig,
@@ -31,6 +32,7 @@ from neuralscope.runs import (
 from neuralscope.runs.launcher import start_trainer
 from neuralscope.runs.names import describe_change
 from neuralscope.runs.settings import Choice
+from neuralscope.runs.store import slots
 from neuralscope.ui import frame, resources, run_picker
 from neuralscope.ui.words import percent, plain
 
@@ -42,13 +44,15 @@ LOOK_EVERY = 1.0
 MOST_TOLD = 5
 """Runs made from this one that are told of, the newest first."""
 
-_STARTED, _PROBLEM = "lineage_started", "lineage_problem"
+TRAIN = frame.PAGES[0]
+
+_TURNED, _PROBLEM = "lineage_turned", "lineage_problem"
 
 
 def show(run: Run) -> None:
     """Draw what a run was made from, what can be made of it once it has ended, and what was."""
     state = st.session_state
-    if state.pop(_STARTED, None):
+    if state.pop(_TURNED, None):
         st.rerun()  # all of the page: this may be drawn in a fragment of it
     store = resources.store()
     _tell_origin(store, run)
@@ -106,7 +110,24 @@ def _tell_origin(store: Store, run: Run) -> None:
 
 
 def _link(run: Run, text: str) -> None:
-    frame.link("Train", text, icon=":material/arrow_forward:", query={"run": run.run_id})
+    icon = ":material/arrow_forward:"
+    if st.session_state.get("page_seen") != TRAIN:
+        frame.link(TRAIN, text, icon=icon, query={"run": run.run_id})
+        return
+    # A link to the page that it stands on would change nothing but the address.
+    st.button(
+        text,
+        icon=icon,
+        type="tertiary",
+        key=f"turn_to_{run.run_id}",
+        on_click=_turn_to,
+        args=(run.run_id,),
+    )
+
+
+def _turn_to(run_id: str) -> None:
+    run_picker.look_at(run_id)
+    st.session_state[_TURNED] = True
 
 
 def _verdict_on(store: Store, original: Run, again: Run) -> lineage.Verdict:
@@ -137,6 +158,8 @@ def _live(runs: Sequence[Run]) -> tuple[str, ...]:
 
 def _follow(run_id: str, were_live: tuple[str, ...]) -> None:
     """Tell how the runs fare that were made from this one; what a fragment repeats."""
+    if st.session_state.pop(_TURNED, None):
+        st.rerun()
     store = resources.store()
     try:
         run = store.run(run_id)
@@ -146,8 +169,10 @@ def _follow(run_id: str, were_live: tuple[str, ...]) -> None:
     if _live(made) != were_live:
         st.rerun()  # one has ended, or begun: another pace, another fragment
     for child in made:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"from_{child.run_id}"):
+        told, link = st.columns([4, 1], vertical_alignment="center")
+        with told:
             _tell_of(store, run, child)
+        with link:
             _link(child, "Show this run")
     if n_made > len(made):
         st.caption(f"And {n_made - len(made):,} more, made earlier from this run.")
@@ -159,8 +184,7 @@ def _tell_of(store: Store, run: Run, child: Run) -> None:
         change = describe_change(run.config, child.config)
         what = f"Fork at epoch {child.parent_epoch:,}" + (f" ({change})" if change else "")
     if child.status == QUEUED:
-        waits = f"waiting, number {store.place_in_queue(child.run_id)} in the queue"
-        st.info(plain(f"{what}: {waits}."), icon=":material/hourglass_empty:")
+        st.info(plain(f"{what}: {wait_words(store, child)}."), icon=":material/hourglass_empty:")
     elif child.is_active:
         verb = "paused at" if child.status == PAUSED else "running,"
         done = f"epoch {child.epoch:,} of {child.config.epochs:,}"
@@ -176,6 +200,13 @@ def _tell_of(store: Store, run: Run, child: Run) -> None:
     else:
         said = f"{what}: {_continued(verdict.text)}"
         st.warning(plain(said), icon=":material/difference:")
+
+
+def wait_words(store: Store, run: Run) -> str:
+    """Say what a queued run waits for: 'starting', or 'number 2 in the queue'."""
+    place = store.place_in_queue(run.run_id)
+    n_running = sum(each.status == RUNNING for each in store.active_runs())
+    return "starting" if place <= slots() - n_running else f"number {place} in the queue"
 
 
 def _continued(sentence: str) -> str:
@@ -332,4 +363,4 @@ def _start(make: Callable[..., str], run_id: str, *arguments: object) -> None:
         st.session_state[_PROBLEM] = (run_id, str(error))
         return
     run_picker.look_at(new)
-    st.session_state[_STARTED] = True
+    st.session_state[_TURNED] = True

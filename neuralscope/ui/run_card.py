@@ -26,7 +26,7 @@ ALWAYS_SHOWN = (
 )
 """Settings that a card shows even at their defaults."""
 
-CURVE_HEIGHT = 220
+CURVE_HEIGHT = 260
 
 
 def show(run: Run, tags: Sequence[str]) -> None:
@@ -89,7 +89,7 @@ def _standing(run: Run) -> str:
     """Say in a line how far a run has come, and how good it is."""
     said = [f"Epoch {run.epoch:,} of {run.config.epochs:,}"]
     if run.status == QUEUED:
-        said = [f"Number {resources.store().place_in_queue(run.run_id)} in the queue"]
+        said = [lineage_panel.wait_words(resources.store(), run).capitalize()]
     if run.best_epoch is not None:
         best = words.percent(run.best_validation_accuracy)
         said.append(f"best validation accuracy {best} in epoch {run.best_epoch:,}")

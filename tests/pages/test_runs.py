@@ -258,6 +258,30 @@ def test_pages_of_many_runs(add: Callable[..., Run], open_runs: Open, table: Tab
     assert table.names(page) == ["run 10"]
 
 
+def test_page_numbers_may_be_as_wide_as_their_place(
+    add: Callable[..., Run], open_runs: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By its content the control is as wide as one number, and so shows one of two.
+    widths, pagination = [], st.pagination
+
+    def noted(*args: Any, **options: Any) -> Any:
+        widths.append(options["width"])
+        return pagination(*args, **options)
+
+    monkeypatch.setattr(st, "pagination", noted)
+    for number in range(run_query.PER_PAGE + 1):
+        add(f"run {number}")
+    [numbers] = open_runs().app.get("pagination")
+    assert (numbers.proto.num_pages, widths) == (2, ["stretch"])
+
+
+def test_a_run_is_found_by_its_id(add: Callable[..., Run], open_runs: Open, table: Table) -> None:
+    add("other")
+    run = add("this")
+    page = open_runs(search=run.run_id)
+    assert table.names(page) == ["this"]
+
+
 def test_page_numbers_that_a_busy_browser_sends_back_late_turn_to_nothing(
     add: Callable[..., Run], open_runs: Open, table: Table
 ) -> None:
@@ -514,6 +538,77 @@ def test_a_link_to_a_comparison_opens_it(add: Callable[..., Run], open_runs: Ope
     page = open_runs(view="compare", runs=f"{a.run_id},{gone},{b.run_id}")
     assert page.value("Runs") == [a.run_id, b.run_id]
     assert page.said("warning")[0] == "1 selected run is no longer in this store."
+
+
+def test_a_card_shows_how_far_a_run_is_its_curves_and_its_settings(
+    runs: Runs, open_runs: Open
+) -> None:
+    run = runs.trained(epochs=3, hidden=(12,), l2=0.001)
+    page = open_runs(runs=run.run_id)
+    assert len(page.app.get("vega_lite_chart")) == 2
+    assert page.says("Epoch 3 of 3 · best validation accuracy")
+    [settings] = [text for text in page.said("markdown") if "Hidden layers" in text]
+    for line in (
+        "Data set: **Digits**",
+        "Hidden layers: **12**",
+        "Activation: **ReLU**",
+        "Learning rate: **0.2**",
+        "Epochs: **3**",
+        "L2 penalty: **0.001**",
+        "Seed: **0**",
+    ):
+        assert line in settings
+    assert "Dropout" not in settings
+    assert page.says("All other settings are at their defaults.")
+
+
+def test_the_card_of_a_live_run_moves(runs: Runs, open_runs: Open) -> None:
+    run = runs.queued()
+    page = open_runs(runs=run.run_id)
+    assert page.says("Starting") and page.says("There are no curves yet.")
+    run.start().learn(2)
+    page.look()
+    assert page.badge() == "Running"
+    assert page.says("Epoch 2 of 50 · best validation accuracy")
+    assert len(page.app.get("vega_lite_chart")) == 2
+
+
+# Stop, pause, go on
+
+
+def test_live_runs_are_paused_resumed_and_stopped(
+    runs: Runs, add: Callable[..., Run], open_runs: Open
+) -> None:
+    ended, live = add("ended"), runs.running(1)
+    page = open_runs(runs=f"{ended.run_id},{live.run_id}")
+    page.click("Pause")
+    assert live.commands() == [("pause", None)]
+    live.pause()
+    page.look()
+    assert "Pause" not in page.labels()
+    page.click("Resume")
+    assert live.commands() == [("resume", None)]
+    live.resume()
+    page.look().click("Stop")
+    assert live.commands() == [("stop", None)]
+    assert not page.said("error")
+
+
+def test_runs_that_have_ended_are_not_stopped(add: Callable[..., Run], open_runs: Open) -> None:
+    page = open_runs(runs=add("ended").run_id)
+    assert {"Pause", "Stop"}.isdisjoint(page.labels())
+
+
+def test_stopping_several_runs_goes_on_past_one_that_has_just_ended(
+    runs: Runs, store: Store, open_runs: Open
+) -> None:
+    first, second = runs.queued(), runs.queued()
+    page = open_runs(runs=f"{first.run_id},{second.run_id}")
+    store.end(first.run_id, FINISHED)
+    page.click("Stop")
+    assert second.commands() == [("stop", None)]
+    [error] = page.said("error")
+    assert "takes no commands any more" in error
 
 
 # Name, tag, note, star, archive
