@@ -1,4 +1,4 @@
-"""All runs: find, name, compare, share and clear them."""
+"""All runs: find, name, compare, share and delete them."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ def comparison() -> None:
     compare.show(runs)
 
 
-with frame.page(
-    frame.RUNS, "Every run that is kept: to find again, compare, go on with and share."
-):
+with frame.page(frame.RUNS, "All your runs: find, compare, continue, share."):
     for problem in run_query.take_up(is_new=frame.is_entered()):
         st.warning(words.plain(problem), icon=":material/search_off:")
     if frame.is_entered():

@@ -78,7 +78,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def dataset_for(options: argparse.Namespace, network: Network) -> str:
     """Return the data set to measure on. Raises where there is none, or it does not fit."""
-    from neuralscope.data import DATASETS, dataset_info, is_own_name
+    from neuralscope.data import DATASETS, dataset_info, dataset_label, is_own_name
     from neuralscope.runs import SETTINGS
 
     name = options.dataset
@@ -94,7 +94,7 @@ def dataset_for(options: argparse.Namespace, network: Network) -> str:
     n_inputs, n_outputs = network.sizes[0], network.sizes[-1]
     if n_inputs != data.n_features:
         raise Mistake(
-            f"{options.weights} takes {n_inputs} pixels, but the images of {name} "
+            f"{options.weights} takes {n_inputs} pixels, but the images of {dataset_label(name)} "
             f"have {data.n_features}."
         )
     if n_outputs != data.n_classes:
@@ -105,9 +105,10 @@ def dataset_for(options: argparse.Namespace, network: Network) -> str:
 
 
 def _print_evaluation(result: dict[str, Any], loss: float, accuracy: float) -> None:
-    print(
-        f"{result['weights']} on {result['n']:,} {result['split']} images of {result['dataset']}:"
-    )
+    from neuralscope.data import dataset_label
+
+    images = f"{result['n']:,} {result['split']} images"
+    print(f"{result['weights']} on {images} of {dataset_label(result['dataset'])}:")
     print(f"{result['split']} accuracy  {percent(accuracy)}")
     print(f"{result['split']} loss      {number(loss)}")
     print()

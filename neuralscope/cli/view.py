@@ -16,6 +16,7 @@ from neuralscope.cli.evaluate import dataset_for
 from neuralscope.cli.parser import Command
 from neuralscope.cli.status import DONE
 from neuralscope.cli.status_line import StatusLine
+from neuralscope.data import dataset_label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,7 +159,8 @@ def describe(
     picture = _picture(pixels.reshape(dataset.image_shape) / dataset.pixel_max, letters, columns)
     bar = 24 if columns >= 56 else max(columns - 32, 4)
     answer = _answer(probabilities, true, dataset.class_names, letters, bar)
-    lines = [f"Test {dataset.noun} {index} of {dataset.name}, a {dataset.class_names[true]}:", ""]
+    where = f"Test {dataset.noun} {index} of {dataset_label(dataset.name)}"
+    lines = [f"{where}, a {dataset.class_names[true]}:", ""]
     if columns >= SIDE_BY_SIDE:
         width = len(picture[0]) + 4
         height = max(len(picture), len(answer))

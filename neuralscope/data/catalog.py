@@ -12,7 +12,7 @@ from neuralscope.data.dataset import Dataset
 from neuralscope.data.fetch import Fetch, ProgressCallback
 from neuralscope.data.home import compact_path, data_home
 from neuralscope.data.info import DatasetInfo
-from neuralscope.data.own import is_own_name, own_dataset, own_datasets
+from neuralscope.data.own import is_own_name, own_dataset, own_datasets, own_slug
 from neuralscope.errors import ConfigError, DataUnavailable
 
 
@@ -80,6 +80,36 @@ def known_dataset(name: str, data_home: Path | str | None = None) -> DatasetInfo
         return dataset_info(name, data_home)
     except (ConfigError, DataUnavailable):
         return None
+
+
+def dataset_title(name: str, data_home: Path | str | None = None) -> str:
+    """Return what people call a data set, also after it is gone.
+
+    Own data sets of one title, such as two versions of a file, are told apart by their size, or by
+    the end of their names where that is the same too.
+    """
+    info = known_dataset(name, data_home)
+    if info is None:
+        return own_slug(name) if is_own_name(name) else name
+    if not is_own_name(name):
+        return info.title
+    namesakes = [
+        other.contents.n_images
+        for key, other in own_datasets(data_home, slug=own_slug(name)).items()
+        if key != name and other.title == info.title
+    ]
+    if not namesakes:
+        return info.title
+    n_images = info.contents.n_images
+    return f"{info.title} ({name[-4:] if n_images in namesakes else f'{n_images:,}'})"
+
+
+def dataset_label(name: str) -> str:
+    """Return what a data set is called in a terminal and in the names of runs.
+
+    That is the name by which it is asked for, or the title of an own data set.
+    """
+    return dataset_title(name) if is_own_name(name) else name
 
 
 def load_dataset(

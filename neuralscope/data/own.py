@@ -47,6 +47,11 @@ def is_own_name(name: object) -> bool:
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
+def own_slug(name: str) -> str:
+    """Return the part of an own data set's name that was made from its title."""
+    return name.removeprefix("own-")[:-9]
+
+
 def add_dataset(
     source: Path | str | bytes | Mapping[str, bytes],
     name: str | None = None,
@@ -107,12 +112,17 @@ def add_dataset(
     return key
 
 
-def own_datasets(data_home: Path | str | None = None) -> dict[str, DatasetInfo]:
-    """Return what is known of every own data set that is here, in order of titles."""
+def own_datasets(data_home: Path | str | None = None, *, slug: str = "*") -> dict[str, DatasetInfo]:
+    """Return what is known of every own data set that is here, in order of titles.
+
+    Args:
+        data_home: Where data sets are kept.
+        slug: Only those whose names were made from this; from any by default.
+    """
     home = _home(data_home)
     suffix = compact_path(home, "").stem
     found = {}
-    for path in compact_path(home, "own").parent.glob(f"own-*{suffix}.json"):
+    for path in compact_path(home, "own").parent.glob(f"own-{slug}-*{suffix}.json"):
         name = path.stem.removesuffix(suffix)
         record = _read(name, home) if is_own_name(name) else None
         if record is not None and looks_whole(compact_path(home, name), record.contents(name)):

@@ -13,7 +13,6 @@ there is much of one kind there is less of another.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import html
 import json
@@ -28,9 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neuralscope.analysis import confusion_counts, worst_mistakes
-from neuralscope.data import Dataset, dataset_info
+from neuralscope.data import Dataset, dataset_title
 from neuralscope.engine import Network
-from neuralscope.errors import ConfigError, DataError, WeightsError
+from neuralscope.errors import WeightsError
 from neuralscope.exports.tables import facts_of
 from neuralscope.exports.trained import data_of, network_of, pictures_of
 from neuralscope.runs import (
@@ -103,8 +102,7 @@ def _inert(report: dict[str, Any]) -> str:
 def _settings(run: Run) -> list[tuple[str, str]]:
     """Return label and value of every setting that had a say."""
     told = {name: setting.text(getattr(run.config, name)) for name, setting in SETTINGS.items()}
-    with contextlib.suppress(ConfigError, DataError):  # of own data that is gone, its name is left
-        told["dataset"] = dataset_info(run.config.dataset).title
+    told["dataset"] = dataset_title(run.config.dataset)
     return [
         (setting.label, told[name]) for name, setting in SETTINGS.items() if run.config.uses(name)
     ]
@@ -155,7 +153,7 @@ def _pictures(store: Store, run: Run) -> dict[str, Any]:
         "frames": drawn,
         "classes": list(pictures.class_names),
         "shape": list(pictures.image_shape),
-        "data": run.config.dataset,
+        "data": dataset_title(run.config.dataset),
         **weights,
         **found,
     }

@@ -5,6 +5,7 @@ config      RunConfig, from which form, URL and command line are made
 experiment  from a configuration and a data set to a training
 rate_test   which learning rate to give a configuration
 database    the SQLite file
+names       what a run is called while nobody has named it
 store       runs, curves, events, commands
 curves      the epochs of several runs at once
 snapshots   the network as it was at an epoch
@@ -22,6 +23,7 @@ from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.estimate import Estimate, as_measured, measure_epoch
 from neuralscope.runs.experiment import examples, new_network, prepare, train
 from neuralscope.runs.launcher import launch
+from neuralscope.runs.names import describe, is_description
 from neuralscope.runs.rate_test import as_tested, prepare_rate_test, run_rate_test
 from neuralscope.runs.snapshots import (
     LATEST,
@@ -49,8 +51,6 @@ from neuralscope.runs.store import (
     Steps,
     Store,
     default_path,
-    describe,
-    is_named_after_settings,
 )
 
 __all__ = [
@@ -80,7 +80,7 @@ __all__ = [
     "default_path",
     "describe",
     "examples",
-    "is_named_after_settings",
+    "is_description",
     "launch",
     "list_snapshots",
     "load_predictions",

@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuralscope.data import dataset_info, is_cached, load_dataset
+from neuralscope.data import dataset_info, dataset_title, is_cached, load_dataset
 from neuralscope.engine import OPTIMIZERS
 from neuralscope.engine.batches import count_batches
 from neuralscope.errors import ConfigError, DataError, NeuralScopeError, StoreError, WeightsError
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.cores import recorded
+from neuralscope.runs.listing import still_there
+from neuralscope.runs.names import describe_change, redescribe
 from neuralscope.runs.snapshots import (
     LATEST,
     SnapshotInfo,
@@ -43,8 +45,6 @@ from neuralscope.runs.store import (
     Parent,
     Run,
     Store,
-    describe,
-    is_named_after_settings,
 )
 
 KEPT_FIELDS = ("dataset", "hidden", "activation", "initializer", "seed")
@@ -154,8 +154,9 @@ def _check_data(run: Run) -> None:
         return  # the trainer will fetch it, and look then
     if run.data_digest not in ("", load_dataset(run.config.dataset).digest):
         raise DataError(
-            f"The data set {run.config.dataset} has changed since run {run.run_id} was trained on "
-            "it; its snapshots can be looked at, and it can be trained again on the data of now."
+            f"The data set {dataset_title(run.config.dataset)} has changed since run {run.run_id} "
+            "was trained on it; its snapshots can be looked at, and it can be trained again on the "
+            "data of now."
         )
 
 
@@ -176,7 +177,7 @@ def fork(
         run_id: The parent.
         snapshot: One of the parent's.
         config: The parent's, with some of `FORK_FIELDS` changed.
-        name: Of the fork; made from the parent's if empty.
+        name: Of the fork; if empty, made from the parent's and what has changed.
 
     Raises:
         RunNotFound: There is no such run.
@@ -208,8 +209,7 @@ def fork(
     arrays, step = _changed_state(state, position, parent.config, config)
     child = store.create(
         config,
-        name
-        or f"{_name(parent, config)[: LONGEST_NAME - 40]}, forked at {_words(parent, snapshot)}",
+        name or _name(parent, snapshot, config),
         parent=Parent(run_id, epoch, position["step"]),
     )
     info = replace(snapshot, epoch=epoch, step=step)
@@ -217,11 +217,12 @@ def fork(
     return child
 
 
-def _name(parent: Run, config: RunConfig) -> str:
-    """Return the parent's name; where that was made from its settings, with those of the fork."""
-    if not is_named_after_settings(parent):
-        return parent.name
-    return describe(config) + parent.name.removeprefix(describe(parent.config))
+def _name(parent: Run, snapshot: SnapshotInfo, config: RunConfig) -> str:
+    """Return the parent's name, with what makes the fork another run."""
+    name = redescribe(parent.name, parent.config, config)
+    change = describe_change(parent.config, config) if name == parent.name else ""
+    forked = f", forked at {_words(parent, snapshot)}" + (f", {change}" if change else "")
+    return name[: LONGEST_NAME - len(forked)] + forked
 
 
 def _begin_with(store: Store, child: str, info: SnapshotInfo, state: State, digest: str) -> None:
@@ -300,6 +301,26 @@ def _epochs(n: int) -> str:
     return "1 epoch" if n == 1 else f"{n:,} epochs"
 
 
+# What came of it ---------------------------------------------------------------------------------
+
+
+def offspring(store: Store, run_id: str, most: int) -> tuple[list[Run], int]:
+    """Return the newest runs that were made from a run, and how many there are in all.
+
+    Args:
+        store: Where they are.
+        run_id: The run that was forked or reproduced.
+        most: How many to return.
+    """
+    with store.database.reading() as db:
+        rows = db.execute(
+            "SELECT run_id FROM runs WHERE parent_id = ? AND trashed IS NULL "
+            "ORDER BY created DESC, run_id DESC",
+            (run_id,),
+        ).fetchall()
+    return still_there(store, [row["run_id"] for row in rows[:most]]), len(rows)
+
+
 # Reproducing -------------------------------------------------------------------------------------
 
 
@@ -372,7 +393,10 @@ def verdict(store: Store, original_id: str, again_id: str) -> Verdict:
     n_steps, same_steps = _common_steps(store, original, again)
     parameters = _last_common_parameters(store, original, again)
     if not n_steps and not n_epochs:
-        return Verdict(False, "Nothing of it can be compared yet.", reasons, None)
+        if original.is_active or again.is_active:
+            return Verdict(False, "There is nothing to compare yet.", reasons, None)
+        text = "There is nothing to compare: one of them ended before its first step."
+        return Verdict(False, text, reasons, None)
     if first_epoch is None and same_steps and parameters is not False:
         whole = original.step == again.step and parameters is True
         extent = "" if whole else f" as far as both go, which is {_epochs(n_epochs)}"

@@ -37,7 +37,7 @@ _TAUGHT: WeakSet[Database] = WeakSet()
 """Databases whose connection knows the functions that the queries call."""
 
 _SHORTEST_ID = 4
-"""Characters of the end of an id that find a run; menus show as many to tell equal names apart."""
+"""Characters of an id that find a run; menus show its last four to tell equal names apart."""
 
 
 def _setting(name: str) -> str:
@@ -69,7 +69,8 @@ class Query:
 
     Attributes:
         search: Words that must all be found in the name, the tags or the notes; upper and lower
-            case are the same. The id, or its last four characters, is such a word too.
+            case are the same. The beginning and the end of the id, from four characters, are such
+            words too.
         statuses: Those the runs may have; empty for any.
         dataset: Its name, or '' for any.
         tag: One that the runs have, or '' for any.
@@ -200,7 +201,8 @@ def _is_found(words: str, run_id: str, name: bytes, tags: bytes, notes: bytes) -
         labels = ""
     text = "\n".join((_folded(name), labels, _folded(notes)))
     return all(
-        word in text or (len(word) >= _SHORTEST_ID and run_id.endswith(word))
+        word in text
+        or (len(word) >= _SHORTEST_ID and (run_id.startswith(word) or run_id.endswith(word)))
         for word in json.loads(words)
     )
 
@@ -219,29 +221,30 @@ def choices(store: Store) -> Choices:
                      for rows in (datasets, tags)))  # fmt: skip
 
 
-def loss_curves(store: Store, runs: Sequence[Run], points: int = 60) -> dict[str, list[float]]:
-    """Return the validation loss over the epochs of each run, by its id.
+def accuracy_curves(store: Store, runs: Sequence[Run], points: int = 60) -> dict[str, list[float]]:
+    """Return the validation accuracy over the epochs of each run, by its id.
+
+    Each begins with the untrained network, or with the first epoch of a fork.
 
     Args:
         store: Where they are.
         runs: Few; those on screen.
-        points: About how many to return of a run at most, evenly spread.
+        points: About how many to return of a run at most: evenly spread, and the last.
     """
-    strides = {run.run_id: max(1, math.ceil(run.epoch / points)) for run in runs}
-    marks = ", ".join(["(?, ?)"] * len(runs))
+    shown = [(run.run_id, max(1, math.ceil(run.epoch / points)), run.epoch) for run in runs]
+    marks = ", ".join(["(?, ?, ?)"] * len(runs))
     if not runs:
         return {}
     with store.database.reading() as db:
         rows = db.execute(
-            f"WITH shown (run_id, stride) AS (VALUES {marks}) "
-            "SELECT run_id, validation_loss FROM shown JOIN epochs USING (run_id) "
-            "WHERE epoch > 0 AND epoch % stride = 0 ORDER BY run_id, epoch",
-            [value for pair in strides.items() for value in pair],
+            f"WITH shown (run_id, stride, last) AS (VALUES {marks}) "
+            "SELECT run_id, validation_accuracy FROM shown JOIN epochs USING (run_id) "
+            "WHERE epoch % stride = 0 OR epoch = last ORDER BY run_id, epoch",
+            [value for row in shown for value in row],
         ).fetchall()
     curves: dict[str, list[float]] = {run.run_id: [] for run in runs}
-    for run_id, loss in rows:
-        if math.isfinite(loss):
-            curves[run_id].append(loss)
+    for run_id, accuracy in rows:
+        curves[run_id].append(accuracy)
     return curves
 
 

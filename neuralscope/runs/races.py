@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from neuralscope.data import dataset_title
 from neuralscope.errors import ConfigError, NeuralScopeError, StoreError
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.launcher import start_trainer
@@ -105,11 +106,10 @@ def line_up(configs: Sequence[RunConfig], seed: int, epochs: int | None = None) 
     if not FEWEST <= len(configs) <= MOST:
         one = "1 configuration" if len(configs) == 1 else f"{len(configs)} configurations"
         raise NeuralScopeError(f"A race takes {FEWEST} to {MOST} configurations; this is {one}.")
-    names = list(dict.fromkeys(config.dataset for config in configs))
+    names = dict.fromkeys(config.dataset for config in configs)
     if len(names) > 1:
-        raise NeuralScopeError(
-            f"In a race all learn from the same data; these do from {' and '.join(names)}."
-        )
+        titles = " and ".join(dataset_title(name) for name in names)
+        raise NeuralScopeError(f"All runs in a race must use the same data; these use {titles}.")
     lined_up = [
         dataclasses.replace(config, seed=seed, epochs=epochs or config.epochs) for config in configs
     ]

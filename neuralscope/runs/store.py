@@ -35,6 +35,7 @@ from neuralscope.errors import ConfigError, RunNotFound, StoreError
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.database import Database
 from neuralscope.runs.machine import usable_cores
+from neuralscope.runs.names import describe, redescribe
 
 QUEUED, RUNNING, PAUSED = "queued", "running", "paused"
 FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = (
@@ -615,7 +616,8 @@ class Store:
 
         Args:
             run_id: The run.
-            config: Its configuration, perhaps with more epochs than before.
+            config: Its configuration, perhaps with more epochs than before; a name that was made
+                from the former one is made from this one.
 
         Raises:
             RunNotFound: There is no such run.
@@ -633,9 +635,16 @@ class Store:
                 (now, run_id),
             )
             db.execute(
-                "UPDATE runs SET config = ?, status = ?, message = '', queued = ?, heartbeat = ?, "
-                "ended = NULL, trainer = '' WHERE run_id = ?",
-                (json.dumps(config.as_dict()), QUEUED, now, now, run_id),
+                "UPDATE runs SET name = ?, config = ?, status = ?, message = '', queued = ?, "
+                "heartbeat = ?, ended = NULL, trainer = '' WHERE run_id = ?",
+                (
+                    redescribe(run.name, run.config, config)[:LONGEST_NAME],
+                    json.dumps(config.as_dict()),
+                    QUEUED,
+                    now,
+                    now,
+                    run_id,
+                ),
             )
 
     def rewind(self, run_id: str, *, epoch: int, step: int, seconds: float) -> float:
@@ -901,19 +910,6 @@ class Store:
         """Tell that a snapshot is going to be removed."""
         with self.database.writing() as db:
             db.execute("DELETE FROM snapshots WHERE run_id = ? AND name = ?", (run_id, name))
-
-
-def describe(config: RunConfig) -> str:
-    """Return a short name for a run: '128-64 relu, adam 0.001, mnist'."""
-    layers = "-".join(str(units) for units in config.hidden) or "no hidden layer"
-    names = dict.fromkeys(config.activations)
-    bend = f" {'/'.join(names)}" if names else ""
-    return f"{layers}{bend}, {config.optimizer} {config.learning_rate:g}, {config.dataset}"
-
-
-def is_named_after_settings(run: Run) -> bool:
-    """Return whether a run's name was made from its settings, with what was added to it or not."""
-    return run.name.startswith(describe(run.config))
 
 
 def _readable(rows: Sequence[sqlite3.Row]) -> list[Run]:

@@ -20,7 +20,7 @@ from neuralscope.analysis import comparison
 from neuralscope.analysis.comparison import ENOUGH_SEEDS, differing
 from neuralscope.charts import comparison as drawing
 from neuralscope.errors import NeuralScopeError
-from neuralscope.runs import SETTINGS, Epochs, Run, RunConfig, launch
+from neuralscope.runs import SETTINGS, Epochs, Run, RunConfig, is_description, launch
 from neuralscope.runs.curves import epochs_of
 from neuralscope.runs.listing import still_there
 from neuralscope.ui import chart, contestants, resources, run_query, run_view, words
@@ -320,7 +320,12 @@ def _parallel(
             [(at, words.percent(value)) for at, value in outcome.ticks],
         )
     )
-    names = [f"{run.name} (seed {run.config.seed})" for run in runs]
+    names = [
+        run.name
+        if is_description(run.name, run.config)  # which names the seed already
+        else f"{run.name} (seed {run.config.seed})"
+        for run in runs
+    ]
     figure = drawing.parallel_coordinates(axes, names, results, result_title=RESULTS[which])
     st.subheader("Settings and result", anchor=False)
     chart.draw(figure, "Settings of the runs", key="compare_parallel", live=live)

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import streamlit as st
 
-from neuralscope.data import dataset_names, is_own_name, known_dataset
+from neuralscope.data import dataset_names, dataset_title, is_own_name, known_dataset
 from neuralscope.errors import ConfigError
 from neuralscope.runs import SETTINGS, RunConfig
 from neuralscope.runs.settings import Choice, ChoicePerLayer, Number, Whole, Widths
@@ -60,9 +60,9 @@ def title(name: str) -> str:
     """Return how a choice is called on the screen."""
     info = known_dataset(name)
     if info is not None:
-        return info.title
+        return dataset_title(name)
     if is_own_name(name):
-        return f"{name.removeprefix('own-')[:-9]} (not here)"
+        return f"{dataset_title(name)} (not here)"
     return TITLES.get(name, name.capitalize())
 
 

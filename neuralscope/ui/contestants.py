@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +21,9 @@ from neuralscope.runs import (
     SETTINGS,
     Epochs,
     Run,
-    is_named_after_settings,
+    RunConfig,
+    describe,
+    is_description,
 )
 from neuralscope.runs.settings import Number, Whole
 from neuralscope.ui import chart, config_form
@@ -119,10 +122,12 @@ def _kinds(runs: Iterable[Run]) -> list[tuple[str, str]]:
 
 def _label(group: Sequence[Run], varied: Sequence[str]) -> str:
     run = group[0]
-    if len(group) == 1 and not is_named_after_settings(run):
+    if len(group) == 1 and not is_description(run.name, run.config):
         label = run.name
     elif 0 < len(varied) <= MOST_IN_LABEL:
         label = ", ".join(setting_words(run, name) for name in varied)
+    elif len(group) > 1 and is_description(run.name, run.config):  # of several seeds, none is named
+        label = describe(dataclasses.replace(run.config, seed=RunConfig().seed))
     else:
         label = run.name
     if len(label) > LONGEST_LABEL:

@@ -1,19 +1,25 @@
 """Where a run comes from, and what may come of it: going on, branching off, training it again.
 
 It stands in the fragment of a run on the Train page, and in the card of a chosen run on the Runs
-page. What is started is then the run that this session looks at.
+page. What is started is then the run that this session looks at; how it fares is told here too, for
+this is where it was asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
 
 from neuralscope.errors import NeuralScopeError, RunNotFound, StoreError
 from neuralscope.runs import (
+    FAILED,
     FINISHED,
+    LATEST,
+    PAUSED,
+    QUEUED,
+    RUNNING,
     SETTINGS,
     Run,
     RunConfig,
@@ -24,19 +30,29 @@ from neuralscope.runs import (
     when,
 )
 from neuralscope.runs.launcher import start_trainer
+from neuralscope.runs.names import describe_change
 from neuralscope.runs.settings import Choice
+from neuralscope.runs.store import slots
 from neuralscope.ui import frame, resources, run_picker
-from neuralscope.ui.words import plain
+from neuralscope.ui.words import percent, plain
 
 USUALLY_CHANGED = ["learning_rate"]
 
-_STARTED, _PROBLEM = "lineage_started", "lineage_problem"
+LOOK_EVERY = 1.0
+"""Seconds between two looks at live runs that were made from this one."""
+
+MOST_TOLD = 5
+"""Runs made from this one that are told of, the newest first."""
+
+TRAIN = frame.PAGES[0]
+
+_TURNED, _PROBLEM = "lineage_turned", "lineage_problem"
 
 
 def show(run: Run) -> None:
-    """Draw what a run was made from and, once it has ended, what can be made of it."""
+    """Draw what a run was made from, what can be made of it once it has ended, and what was."""
     state = st.session_state
-    if state.pop(_STARTED, None):
+    if state.pop(_TURNED, None):
         st.rerun()  # all of the page: this may be drawn in a fragment of it
     store = resources.store()
     _tell_origin(store, run)
@@ -48,19 +64,20 @@ def show(run: Run) -> None:
                 _offer_to_resume(run, more)
             _offer_to_fork(store, run)
             st.button(
-                "Train again",
+                "Reproduce",
                 icon=":material/verified:",
                 key=f"reproduce_{run.run_id}",
                 on_click=_start,
                 args=(_reproduce, run.run_id),
-                help="Trains it once more from its configuration, and says whether the same bits "
-                "come out.",
+                help="Trains the same configuration again and checks that the result is identical "
+                "to the bit.",
             )
         if reason:
             st.caption(plain(reason))
     told_of, problem = state.pop(_PROBLEM, ("", ""))
     if told_of == run.run_id:
         st.error(plain(problem), icon=":material/error:")
+    _offspring(store, run)
 
 
 # Where it comes from -----------------------------------------------------------------------------
@@ -73,7 +90,7 @@ def _tell_origin(store: Store, run: Run) -> None:
         parent = store.run(run.parent_id)
     except StoreError:
         parent = None
-    name = "a run that is gone" if parent is None else f"**{plain(parent.name)}**"
+    name = "a run that has been deleted" if parent is None else f"**{plain(parent.name)}**"
     with st.container(horizontal=True, vertical_alignment="center", key="origin"):
         if run.is_fork:
             st.markdown(
@@ -81,17 +98,40 @@ def _tell_origin(store: Store, run: Run) -> None:
                 width="content",
             )
         else:
-            st.markdown(f"Trains {name} once more.", width="content")
+            st.markdown(f"A repeat of {name}.", width="content")
         if parent is not None:
-            frame.link(
-                "Train", "Show it", icon=":material/fork_right:", query={"run": parent.run_id}
-            )
+            _link(parent, "Show the original")
     if parent is not None and not run.is_fork and not run.is_active:
-        verdict = _verdict(store, parent.run_id, run.run_id, (parent.ended, run.ended))
+        verdict = _verdict_on(store, parent, run)
         if verdict.is_identical:
             st.success(plain(verdict.text), icon=":material/verified:")
         else:
             st.warning(plain(verdict.text), icon=":material/difference:")
+
+
+def _link(run: Run, text: str) -> None:
+    icon = ":material/arrow_forward:"
+    if st.session_state.get("page_seen") != TRAIN:
+        frame.link(TRAIN, text, icon=icon, query={"run": run.run_id})
+        return
+    # A link to the page that it stands on would change nothing but the address.
+    st.button(
+        text,
+        icon=icon,
+        type="tertiary",
+        key=f"turn_to_{run.run_id}",
+        on_click=_turn_to,
+        args=(run.run_id,),
+    )
+
+
+def _turn_to(run_id: str) -> None:
+    run_picker.look_at(run_id)
+    st.session_state[_TURNED] = True
+
+
+def _verdict_on(store: Store, original: Run, again: Run) -> lineage.Verdict:
+    return _verdict(store, original.run_id, again.run_id, (original.ended, again.ended))
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -100,6 +140,77 @@ def _verdict(
 ) -> lineage.Verdict:
     """Compare two runs; once for as long as neither of them has gone on."""
     return lineage.verdict(_store, original, again)
+
+
+# What came of it ---------------------------------------------------------------------------------
+
+
+def _offspring(store: Store, run: Run) -> None:
+    made, _ = lineage.offspring(store, run.run_id, MOST_TOLD)
+    if made:
+        live = _live(made)
+        st.fragment(_follow, run_every=LOOK_EVERY if live else None)(run.run_id, live)
+
+
+def _live(runs: Sequence[Run]) -> tuple[str, ...]:
+    return tuple(run.run_id for run in runs if run.is_active)
+
+
+def _follow(run_id: str, were_live: tuple[str, ...]) -> None:
+    """Tell how the runs fare that were made from this one; what a fragment repeats."""
+    if st.session_state.pop(_TURNED, None):
+        st.rerun()
+    store = resources.store()
+    try:
+        run = store.run(run_id)
+        made, n_made = lineage.offspring(store, run_id, MOST_TOLD)
+    except StoreError:
+        st.rerun()  # it is gone: the page decides what to show
+    if _live(made) != were_live:
+        st.rerun()  # one has ended, or begun: another pace, another fragment
+    for child in made:
+        told, link = st.columns([4, 1], vertical_alignment="center")
+        with told:
+            _tell_of(store, run, child)
+        with link:
+            _link(child, "Show this run")
+    if n_made > len(made):
+        st.caption(f"And {n_made - len(made):,} more, made earlier from this run.")
+
+
+def _tell_of(store: Store, run: Run, child: Run) -> None:
+    what = "Reproduction"
+    if child.is_fork:
+        change = describe_change(run.config, child.config)
+        what = f"Fork at epoch {child.parent_epoch:,}" + (f" ({change})" if change else "")
+    if child.status == QUEUED:
+        st.info(plain(f"{what}: {wait_words(store, child)}."), icon=":material/hourglass_empty:")
+    elif child.is_active:
+        verb = "paused at" if child.status == PAUSED else "running,"
+        done = f"epoch {child.epoch:,} of {child.config.epochs:,}"
+        st.info(plain(f"{what}: {verb} {done}."), icon=":material/directions_run:")
+    elif child.status == FAILED:
+        st.error(plain(f"{what}: failed. {child.message}"), icon=":material/error:")
+    elif child.is_fork:
+        best = f", best validation accuracy {percent(child.best_validation_accuracy)}"
+        said = f"{what}: {child.status}{best if child.best_epoch else ''}."
+        st.info(plain(said), icon=":material/fork_right:")
+    elif (verdict := _verdict_on(store, run, child)).is_identical:
+        st.success(plain(f"{what}: {_continued(verdict.text)}"), icon=":material/verified:")
+    else:
+        said = f"{what}: {_continued(verdict.text)}"
+        st.warning(plain(said), icon=":material/difference:")
+
+
+def wait_words(store: Store, run: Run) -> str:
+    """Say what a queued run waits for: 'starting', or 'number 2 in the queue'."""
+    place = store.place_in_queue(run.run_id)
+    n_running = sum(each.status == RUNNING for each in store.active_runs())
+    return "starting" if place <= slots() - n_running else f"number {place} in the queue"
+
+
+def _continued(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 # Going on ----------------------------------------------------------------------------------------
@@ -114,23 +225,23 @@ def _offer_to_resume(run: Run, more: int) -> None:
             key=key,
             on_click=_start,
             args=(_resume, run.run_id, None),
-            help=f"Goes on after epoch {run.epoch:,}, up to epoch {run.config.epochs:,}, and ends "
-            "in the same bits as if it had never stopped.",
+            help=f"Continues after epoch {run.epoch:,} up to epoch {run.config.epochs:,}. The "
+            "result is identical to the bit to a run that was never stopped.",
         )
         return
     largest = SETTINGS["epochs"].maximum  # type: ignore[attr-defined]
     with st.popover("Add epochs", icon=":material/playlist_add:", key=f"{key}_more"):
         epochs = st.number_input(
-            "Epochs in the end",
+            "Total epochs",
             min_value=more,
             max_value=largest,
             value=min(2 * more - 2, largest),
             key=f"{key}_epochs",
-            help="A schedule that falls towards the last epoch falls towards the new one from now "
+            help="A schedule that decays toward the last epoch decays toward the new one from now "
             "on.",
         )
         st.button(
-            f"Go on to epoch {epochs:,}",
+            f"Continue to epoch {epochs:,}",
             type="primary",
             key=key,
             on_click=_start,
@@ -158,27 +269,29 @@ def _offer_to_fork(store: Store, run: Run) -> None:
         icon=":material/fork_right:",
         disabled=not snapshots,
         key=key,
-        help="Begins a new run with the weights that this one had at some moment, and other "
+        help="Starts a new run from the weights that this one had at some epoch, with other "
         "settings from there on.",
     )
     if not snapshots:
         return
     with popover:
+        shown = run_picker.epoch_seen(run.run_id)
         place = st.selectbox(
             "From",
             range(len(snapshots)),
-            index=len(snapshots) - 1,
+            index=nearest(snapshots, shown),
             format_func=lambda i: when(run, snapshots[i]),
-            key=f"{key}_from",
+            key=f"{key}_from_{shown}",  # another epoch shown, another menu, which begins there
         )
+        if shown is not None and place == nearest(snapshots, shown):
+            st.caption(_tell_start(run, snapshots[place], shown))
         changed = st.multiselect(
             "Change",
             lineage.FORK_FIELDS,
             default=USUALLY_CHANGED,
             format_func=lambda name: SETTINGS[name].label,
             key=f"{key}_fields",
-            help="Layers, activations, data and seed stay as they are: with others it would be "
-            "another network.",
+            help="Layers, activations, data and seed cannot change: that would be another network.",
         )
         if snapshots[place].epoch >= run.config.epochs and "epochs" not in changed:
             changed = ["epochs", *changed]  # none would be left to train
@@ -191,6 +304,22 @@ def _offer_to_fork(store: Store, run: Run) -> None:
             on_click=_start,
             args=(_fork, run.run_id, snapshots[place], tuple(changed)),
         )
+
+
+def nearest(snapshots: Sequence[SnapshotInfo], epoch: int | None) -> int:
+    """Return which snapshot is nearest to the end of an epoch, the last one for None."""
+    if epoch is None:
+        return len(snapshots) - 1
+    return min(
+        range(len(snapshots)),
+        key=lambda i: (abs(snapshots[i].epoch - epoch), snapshots[i].name == LATEST),
+    )
+
+
+def _tell_start(run: Run, start: SnapshotInfo, shown: int) -> str:
+    if start.epoch == shown:
+        return "This is the epoch shown."
+    return f"Epoch {shown:,} cannot be forked; {when(run, start)} is the nearest that can."
 
 
 def _setting(name: str, run: Run, key: str, snapshot: SnapshotInfo) -> None:
@@ -234,4 +363,4 @@ def _start(make: Callable[..., str], run_id: str, *arguments: object) -> None:
         st.session_state[_PROBLEM] = (run_id, str(error))
         return
     run_picker.look_at(new)
-    st.session_state[_STARTED] = True
+    st.session_state[_TURNED] = True

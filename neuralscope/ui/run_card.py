@@ -1,4 +1,4 @@
-"""One chosen run: what it is called, tagged and noted, and how it goes on or out of the house.
+"""One chosen run: its curves and settings, its name, tags and notes, and what can be made of it.
 
 What is typed is kept as soon as the field is left.
 """
@@ -10,11 +10,23 @@ from typing import Any
 
 import streamlit as st
 
+from neuralscope import charts
 from neuralscope.errors import StoreError
-from neuralscope.runs import Run
+from neuralscope.runs import QUEUED, SETTINGS, Epochs, Run, RunConfig
 from neuralscope.runs.store import LONGEST_NAME, LONGEST_NOTES
-from neuralscope.ui import lineage_panel, resources, run_query, sharing, words
+from neuralscope.ui import chart, contestants, lineage_panel, resources, run_query, sharing, words
 from neuralscope.ui.run_view import BADGES
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at a run that is live."""
+
+ALWAYS_SHOWN = (
+    *("dataset", "hidden", "activation", "optimizer", "learning_rate"),
+    *("batch_size", "epochs", "seed"),
+)
+"""Settings that a card shows even at their defaults."""
+
+CURVE_HEIGHT = 260
 
 
 def show(run: Run, tags: Sequence[str]) -> None:
@@ -29,14 +41,92 @@ def show(run: Run, tags: Sequence[str]) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key="run_card_head"):
             st.subheader(run_query.title(run), anchor=False, width="content")
             st.badge(label, color=color, icon=icon)
+        st.caption(f"`{run.run_id}`")
         if run.message:
             st.caption(words.plain(run.message))
         if run.origin:
             st.caption(words.plain(run.origin))
-        _words(run, tags)
-        st.caption(f"`{run.run_id}`")
-        sharing.show_export(run)
+        every = LOOK_EVERY if run.is_active else None
+        st.fragment(_progress, run_every=every)(run.run_id, run.status)
         lineage_panel.show(run)
+        _words(run, tags)
+        sharing.show_export(run)
+
+
+def _progress(run_id: str, status: str) -> None:
+    """Draw how far a run has come, its curves and its settings; what a fragment repeats."""
+    store = resources.store()
+    try:
+        run = store.run(run_id)
+        epochs = store.epochs(run_id)
+    except StoreError:
+        st.rerun()  # it is gone: the page decides what to show
+    if run.status != status:
+        st.rerun()  # what stands around this depends on it
+    st.markdown(words.plain(_standing(run)))
+    curves, settings = st.columns([3, 1])
+    with settings:
+        _settings(run.config)
+    with curves:
+        if not len(epochs.epoch):
+            st.caption("There are no curves yet.")
+            return
+        for place, quantity in zip(st.columns(2), ("accuracy", "loss"), strict=True):
+            parent = store.epochs(run.parent_id) if run.is_fork and run.parent_id else None
+            figure = charts.learning_curves(
+                _points(epochs, quantity),
+                parent=_points(parent, quantity) if parent and len(parent.epoch) else None,
+                quantity=quantity,  # type: ignore[arg-type]
+                moving=run.is_active,
+                height=CURVE_HEIGHT,
+            )
+            with place:
+                what = f"{quantity.capitalize()} of the run"
+                chart.draw(figure, what, key=f"card_{quantity}", of=run)
+
+
+def _standing(run: Run) -> str:
+    """Say in a line how far a run has come, and how good it is."""
+    said = [f"Epoch {run.epoch:,} of {run.config.epochs:,}"]
+    if run.status == QUEUED:
+        said = [lineage_panel.wait_words(resources.store(), run).capitalize()]
+    if run.best_epoch is not None:
+        best = words.percent(run.best_validation_accuracy)
+        said.append(f"best validation accuracy {best} in epoch {run.best_epoch:,}")
+    if run.test_accuracy is not None:
+        said.append(f"test accuracy {words.percent(run.test_accuracy)}")
+    if run.seconds:
+        said.append(f"trained for {words.duration(run.seconds)}")
+    return " · ".join(said)
+
+
+def _points(epochs: Epochs, quantity: str) -> charts.EpochPoints:
+    return charts.EpochPoints(
+        epochs.epoch,
+        epochs.seconds,
+        epochs.step,
+        getattr(epochs, f"train_{quantity}"),
+        getattr(epochs, f"validation_{quantity}"),
+    )
+
+
+def _settings(config: RunConfig) -> None:
+    """List the main settings and all that are not at their defaults."""
+    default = RunConfig()
+    used = [name for name in SETTINGS if config.uses(name)]
+    shown = [
+        name
+        for name in used
+        if name in ALWAYS_SHOWN or getattr(config, name) != getattr(default, name)
+    ]
+    lines = [f"{SETTINGS[name].label}: **{words.plain(_value(config, name))}**" for name in shown]
+    st.markdown("  \n".join(lines))
+    if len(shown) < len(used):
+        st.caption("All other settings are at their defaults.")
+
+
+def _value(config: RunConfig, name: str) -> str:
+    return contestants.value_words(name, getattr(config, name))
 
 
 def _words(run: Run, tags: Sequence[str]) -> None:

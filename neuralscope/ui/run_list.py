@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 import streamlit as st
 
-from neuralscope.data import known_dataset
+from neuralscope.data import dataset_title
 from neuralscope.errors import StoreError
-from neuralscope.runs import Run, Store
+from neuralscope.runs import PAUSED, Run, Store
 from neuralscope.runs.listing import (
+    accuracy_curves,
     choices,
     is_any,
     is_live,
     list_runs,
-    loss_curves,
     still_there,
 )
 from neuralscope.ui import (
@@ -72,8 +72,8 @@ def chosen() -> list[Run]:
     runs = still_there(resources.store(), ids)
     if len(runs) < len(ids):
         n_gone = len(ids) - len(runs)
-        what = "One chosen run is" if n_gone == 1 else f"{n_gone:,} chosen runs are"
-        st.warning(f"{what} not in this store (any more).", icon=":material/search_off:")
+        what = "1 selected run is" if n_gone == 1 else f"{n_gone:,} selected runs are"
+        st.warning(f"{what} no longer in this store.", icon=":material/search_off:")
         run_query.put("runs", [run.run_id for run in runs])
     return runs
 
@@ -89,7 +89,7 @@ def _filters(datasets: Sequence[str], tags: Sequence[str]) -> None:
             key=key("search"),
             max_chars=200,
             icon=":material/search:",
-            placeholder="Name, tag or note",
+            placeholder="Name, tag, note or ID",
             on_change=changed,
             persist_state="session",
             width=220,
@@ -120,7 +120,7 @@ def _filters(datasets: Sequence[str], tags: Sequence[str]) -> None:
             required=True,
             on_change=changed,
             persist_state="session",
-            help="Down: the largest, the latest or Z first. Up: the other way round.",
+            help="Down: largest, latest or Z first. Up: the reverse.",
         )
         n_set = sum(bool(run_query.get(name)) for name in ("status", "data", "tag"))
         label = f"Filters: {n_set}" if n_set else "Filters"
@@ -146,10 +146,7 @@ def _filters(datasets: Sequence[str], tags: Sequence[str]) -> None:
 
 
 def _title(name: str) -> str:
-    if not name:
-        return "Any"
-    info = known_dataset(name)
-    return info.title if info else name
+    return dataset_title(name) if name else "Any"
 
 
 # What to do with the chosen ones -----------------------------------------------------------------
@@ -167,23 +164,24 @@ def _actions(runs: list[Run], tags: Sequence[str]) -> None:
             type="primary" if len(runs) > 1 else "secondary",
             on_click=run_query.put,
             args=("view", "compare"),
-            help="Draws the chosen runs over each other; choose two or more.",
+            help="Draws the selected runs over each other; select two or more.",
         )
+        _commands(runs)
         starred = bool(runs) and all(run.starred for run in runs)
-        _button("Remove the star" if starred else "Star", "star", runs, _star, (ids, not starred))
+        _button("Unstar" if starred else "Star", "star", runs, _star, (ids, not starred))
         _tag(runs, tags)
         archived = bool(runs) and all(run.archived for run in runs)
         _button(
-            "Take out of the archive" if archived else "Archive",
+            "Unarchive" if archived else "Archive",
             "unarchive" if archived else "archive",
             runs,
             _archive,
             (ids, not archived),
         )
         _ask_to_delete(runs)
-        _button("Choose none", "deselect", runs, _choose_none, ())
+        _button("Clear selection", "deselect", runs, _clear_selection, ())
     if runs:
-        st.caption(f"{len(runs):,} chosen: {run_query.names(runs)}")
+        st.caption(f"{len(runs):,} selected: {run_query.names(runs)}")
     else:
         st.caption("Click a run to open it; tick several to compare, tag, archive or delete them.")
     if problem := st.session_state.pop("runs_problem", None):
@@ -197,7 +195,7 @@ def _open(runs: list[Run]) -> None:
         icon=":material/open_in_new:",
         disabled=alone is None,
         key=f"runs_open_{alone}",  # another run, another popover, closed
-        help="Shows the chosen run on another page.",
+        help="Shows the selected run on another page.",
     )
     if alone is not None:
         with popover:
@@ -226,6 +224,32 @@ def _try(act: Callable[..., None], *args: object) -> None:
         st.session_state["runs_problem"] = str(error)
 
 
+def _commands(runs: list[Run]) -> None:
+    """Offer to pause, resume and stop those of the selected runs that are live."""
+    active = [run for run in runs if run.is_active]
+    if not active:
+        return
+    running = [run.run_id for run in active if run.status != PAUSED]
+    if running:
+        _button("Pause", "pause", active, _send, (running, "pause"))
+    else:
+        paused = [run.run_id for run in active]
+        _button("Resume", "play_arrow", active, _send, (paused, "resume"))
+    _button("Stop", "stop", active, _send, ([run.run_id for run in active], "stop"))
+
+
+def _send(run_ids: list[str], command: str) -> None:
+    """Send a command to all of these runs; raise the first problem once all have been tried."""
+    problems = []
+    for run_id in run_ids:
+        try:
+            resources.store().send(run_id, command)
+        except StoreError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
+
+
 def _star(run_ids: list[str], yes: bool) -> None:
     for run_id in run_ids:
         resources.store().set_starred(run_id, yes)
@@ -234,10 +258,10 @@ def _star(run_ids: list[str], yes: bool) -> None:
 def _archive(run_ids: list[str], yes: bool) -> None:
     for run_id in run_ids:
         resources.store().set_archived(run_id, yes)
-    _choose_none()  # they are out of sight
+    _clear_selection()  # they are out of sight
 
 
-def _choose_none() -> None:
+def _clear_selection() -> None:
     run_query.choose([])
     run_table.forget()
 
@@ -275,12 +299,15 @@ def _ask_to_delete(runs: list[Run]) -> None:
     key = f"runs_delete_{hash(tuple(run.run_id for run in runs))}"
     with st.popover("Delete", icon=":material/delete:", disabled=not runs, key=key):
         if active:
-            verb = "is" if len(active) == 1 else "are"
-            st.markdown(f"{run_query.names(active)} {verb} still active: stop first, then delete.")
+            one = len(active) == 1
+            st.markdown(
+                f"{run_query.names(active)} {'is' if one else 'are'} still active. "
+                f"Stop {'it' if one else 'them'} before deleting {'it' if one else 'them'}."
+            )
         if ended:
             st.markdown(
-                f"Delete {run_query.names(ended)}, with all curves and snapshots? "
-                "This can be undone until you leave this page."
+                f"Delete {run_query.names(ended)}, including all curves and checkpoints? "
+                "You can undo this until you leave the page."
             )
             st.button(
                 "Delete" if len(ended) == 1 else f"Delete {len(ended):,} runs",
@@ -304,9 +331,9 @@ def _tell_of_deleted() -> None:
     deleted = run_trash.deleted()
     if not deleted:
         return
-    what = "One run is" if len(deleted) == 1 else f"{len(deleted):,} runs are"
+    what = "1 run" if len(deleted) == 1 else f"{len(deleted):,} runs"
     with st.container(horizontal=True, vertical_alignment="center", key="runs_deleted"):
-        st.markdown(f"{what} deleted, for good once you leave this page.", width="content")
+        st.markdown(f"{what} deleted. You can undo this until you leave the page.", width="content")
         st.button("Undo", icon=":material/undo:", key="runs_undo", on_click=_try, args=(_undo,))
 
 
@@ -350,7 +377,7 @@ def _table(store: Store) -> None:
     if not listing.total:
         _nothing_found()
     else:
-        run_table.show(listing, loss_curves(store, listing.runs), _changed)
+        run_table.show(listing, accuracy_curves(store, listing.runs), _changed)
         _pages(listing.total, n_pages)
     run_query.write()
 
@@ -368,11 +395,11 @@ def _nothing_found() -> None:
     if only:
         sentence = "No run matches these filters."
     elif shown == "starred":
-        sentence = "No run has a star yet."
+        sentence = "No run is starred yet."
     elif shown == "archived":
-        sentence = "Nothing is in the archive."
+        sentence = "The archive is empty."
     else:
-        sentence = "All runs are in the archive."
+        sentence = "All runs are archived."
     with st.container(horizontal=True, vertical_alignment="center", key="runs_nothing"):
         st.markdown(sentence, width="content")
         if run_query.is_filtered():
@@ -411,7 +438,10 @@ def _pages(total: int, n_pages: int) -> None:
         if n_pages > 1:
             # Another page, another control: the address and the filters turn pages too.
             key = place.take("runs_pagination", f"{page}_{n_pages}")
-            st.pagination(n_pages, default=page, key=key, on_change=_turn, args=(key,))
+            # As wide as it may be: by its content it would make room for one number only.
+            st.pagination(
+                n_pages, default=page, width="stretch", key=key, on_change=_turn, args=(key,)
+            )
 
 
 def _turn(key: str) -> None:

@@ -69,6 +69,16 @@ def look_at_epoch(epoch: int | None) -> None:
     st.session_state["film"] = False
 
 
+def epoch_seen(run_id: str) -> int | None:
+    """Return the epoch of a run that this session looks at; None for the latest one."""
+    state = st.session_state
+    if state.get("run_seen", run_id) != run_id:
+        return None
+    asked, _ = address.read_epoch()
+    epoch: int | None = state.get("epoch_seen", asked)
+    return epoch
+
+
 def menu(current: Run | None, *, may_be_none: bool = True) -> None:
     """Let the user turn to another run of the store.
 

@@ -39,7 +39,7 @@ _MOST_REMEMBERED = 5
 class _Parameter(NamedTuple):
     """A parameter of the address: its default, and how it is read from text and written as text.
 
-    Reading raises ValueError with what it takes.
+    Reading raises ValueError with what the parameter must be.
     """
 
     default: Any
@@ -50,7 +50,7 @@ class _Parameter(NamedTuple):
 def _one_of(allowed: tuple[str, ...], default: str) -> _Parameter:
     def read(text: str) -> str:
         if text not in allowed:
-            raise ValueError(f"it takes {', '.join(allowed[:-1])} or {allowed[-1]}")
+            raise ValueError(f"{', '.join(allowed[:-1])} or {allowed[-1]}")
         return text
 
     return _Parameter(default, read, str)
@@ -60,7 +60,7 @@ def _some_of(allowed: tuple[str, ...]) -> _Parameter:
     def read(text: str) -> list[str]:
         given = list(dict.fromkeys(text.split(",")))
         if not set(given) <= set(allowed):
-            raise ValueError(f"it takes {', '.join(allowed)}, with commas between them")
+            raise ValueError(f"some of {', '.join(allowed)}, separated by commas")
         return given
 
     return _Parameter([], read, ",".join)
@@ -69,13 +69,13 @@ def _some_of(allowed: tuple[str, ...]) -> _Parameter:
 def _read_runs(text: str) -> list[str]:
     given = list(dict.fromkeys(each for each in text.split(",") if each))
     if not all(_RUN_ID.fullmatch(each) for each in given):
-        raise ValueError("it takes the ids of runs, with commas between them")
+        raise ValueError("the IDs of runs, separated by commas")
     return given[:MOST_IN_ADDRESS]
 
 
 def _read_page(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 7 and int(text)):
-        raise ValueError("it takes a whole number from 1")
+        raise ValueError("a whole number from 1")
     return int(text)
 
 
@@ -193,7 +193,7 @@ def take_up(*, is_new: bool) -> list[str]:
                 put(name, parameter.read(asked[name]))
             except ValueError as error:
                 text = asked[name] if len(asked[name]) <= 20 else f"{asked[name][:20]}..."
-                problems.append(f"The address asks for {name}={text}; {error}.")
+                problems.append(f"In the address, {name} is {text!r}, but must be {error}.")
     state["runs_problems"] = problems
     return problems
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from neuralscope.data import known_dataset
+from neuralscope.data import dataset_title
 from neuralscope.runs import Run
 from neuralscope.runs.listing import Listing
 from neuralscope.ui import run_query, words
@@ -23,9 +23,9 @@ LABELS = {
     "starred": "★",
     "name": "Name",
     "status": "Status",
-    "loss": "Loss",
+    "curve": "Curve",
     "best": "Best",
-    "best_epoch": "at",
+    "best_epoch": "Best at",
     "last": "Last",
     "test": "Test",
     "dataset": "Data",
@@ -40,7 +40,7 @@ LABELS = {
 """Columns in the order of the table; those named in `listing.SORTS` can be sorted by."""
 
 SORT_LABELS = {
-    **{name: label for name, label in LABELS.items() if name not in ("loss", "tags")},
+    **{name: label for name, label in LABELS.items() if name not in ("curve", "tags")},
     "starred": "Star",
     "best": "Best validation accuracy",
     "best_epoch": "Best epoch",
@@ -61,7 +61,7 @@ def show(listing: Listing, curves: dict[str, list[float]], on_choice: Callable[[
 
     Args:
         listing: The page.
-        curves: The loss over the epochs of each run on it.
+        curves: The validation accuracy over the epochs of each run on it.
         on_choice: Called after either.
     """
     ids = [run.run_id for run in listing.runs]
@@ -98,7 +98,7 @@ def show(listing: Listing, curves: dict[str, list[float]], on_choice: Callable[[
         row_height=ROW_HEIGHT,
         height=ROW_HEIGHT * (len(ids) + 1) + 3,
         placeholder="–",
-        alt="Runs, one a row; a click on a header sorts all of them by that column.",
+        alt="Runs, one per row; a click on a header sorts all of them by that column.",
     )
 
 
@@ -127,24 +127,23 @@ def as_frame(listing: Listing, curves: dict[str, list[float]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(LABELS))
 
 
-def _row(run: Run, last: float | None, losses: list[float]) -> dict[str, Any]:
+def _row(run: Run, last: float | None, curve: list[float]) -> dict[str, Any]:
     config = run.config
     learned = f"{run.epoch:,} of {config.epochs:,}"
-    info = known_dataset(config.dataset)
     bends = "/".join(dict.fromkeys(config.activations))
     layers = " ".join(["-".join(map(str, config.hidden)) or "none", bends]).strip()
     return {
         "starred": "★" if run.starred else "",
         "name": run.name,
         "status": [BADGES[run.status][0]],
-        "loss": losses,
+        "curve": [100 * accuracy for accuracy in curve],
         "best": _points(run.best_validation_accuracy),
         "best_epoch": run.best_epoch,
         "last": _points(last),
         "test": _points(run.test_accuracy),
         "epoch": learned,
         "seconds": words.duration(run.seconds) if run.seconds else None,
-        "dataset": info.title if info else config.dataset,
+        "dataset": dataset_title(config.dataset),
         "units": layers,
         "optimizer": config.optimizer,
         "learning_rate": f"{config.learning_rate:g}",
@@ -170,22 +169,26 @@ def _columns() -> dict[str, Any]:
 
     return {
         "starred": column.TextColumn(label("starred"), width=40, alignment="center"),
-        "name": column.TextColumn(label("name"), width=190),
+        "name": column.TextColumn(label("name"), width=250),
         "status": column.MultiselectColumn(
             label("status"),
             options=[badge[0] for badge in BADGES.values()],
             color=[badge[1] for badge in BADGES.values()],
             width=96,
         ),
-        "loss": column.LineChartColumn(
-            LABELS["loss"],
+        "curve": column.LineChartColumn(
+            LABELS["curve"],
             width=90,
-            help="Mean cross-entropy on the validation data after each epoch. Each curve has a "
-            "scale of its own.",
+            y_min=0,
+            y_max=100,
+            help="Validation accuracy over the epochs, from 0 to 100 % for every run.",
         ),
         "best": share("best", "Best validation accuracy"),
         "best_epoch": column.NumberColumn(
-            label("best_epoch"), help="The epoch of the best", width=54, format="%d"
+            label("best_epoch"),
+            help="The epoch with the best validation accuracy",
+            width=70,
+            format="%d",
         ),
         "last": share("last", "Last validation accuracy"),
         "test": share("test", "Test accuracy at the end"),
@@ -196,9 +199,11 @@ def _columns() -> dict[str, Any]:
             label("learning_rate"), help="Learning rate", width=64, alignment="right"
         ),
         "seconds": column.TextColumn(
-            label("seconds"), help="Spent training and measuring", width=96, alignment="right"
+            label("seconds"), help="Time spent training and measuring", width=96, alignment="right"
         ),
-        "epoch": column.TextColumn(label("epoch"), help="Done of those asked for", width=92),
+        "epoch": column.TextColumn(
+            label("epoch"), help="Epochs done, of those asked for", width=92
+        ),
         "tags": column.ListColumn(LABELS["tags"]),
         "created": column.TextColumn(label("created"), width=140),
     }

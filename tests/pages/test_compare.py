@@ -298,7 +298,9 @@ def test_settings_lie_on_parallel_axes_with_ratios_where_they_matter(store: Stor
 def test_three_runs_have_parallel_axes_and_two_do_not(store: Store, compared: Open) -> None:
     ids = [write(store, (0.5, a), l2=l2) for l2, a in ((0, 0.7), (1e-4, 0.9), (1e-2, 0.8))]
     said = alts(compared(ids))
-    assert any("best 8 relu, sgd 0.2, digits (seed 0) with 90.00 %" in alt for alt in said)
+    assert any(
+        "best 8 relu, sgd 0.2, digits, L2 0.0001, 2 epochs with 90.00 %" in alt for alt in said
+    )
     assert "Settings and result" not in [each.value for each in compared(ids[:2]).app.subheader]
 
 

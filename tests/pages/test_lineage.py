@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Callable
 
 import pytest
+import streamlit as st
 
-from neuralscope.runs import FINISHED, QUEUED, Run, Store, list_snapshots
+from neuralscope.runs import FAILED, FINISHED, QUEUED, RUNNING, Run, Store, lineage, list_snapshots
 from neuralscope.ui import lineage_panel
 from tests.pages.conftest import Page, Runs
 
@@ -26,6 +27,15 @@ def shown(page: Page, store: Store) -> Run:
     return store.run(page.query["run"])
 
 
+def unescaped(page: Page, *kinds: str) -> list[str]:
+    return [text.replace("\\", "") for text in page.said(*kinds)]
+
+
+def tells(page: Page, text: str, kind: str = "info") -> bool:
+    """Return whether a sentence of this kind, read without its escapes, holds this text."""
+    return any(text in sentence for sentence in unescaped(page, kind))
+
+
 # Going on -----------------------------------------------------------------------------------------
 
 
@@ -39,7 +49,7 @@ def test_a_stopped_run_goes_on_at_a_click(open_page: Open, store: Store, runs: R
 
 def test_a_finished_run_is_given_more_epochs(open_page: Open, store: Store, runs: Runs) -> None:
     run = runs.finished()
-    page = open_page(run=run.run_id).set("Epochs in the end", 5).click("Go on to epoch 5")
+    page = open_page(run=run.run_id).set("Total epochs", 5).click("Continue to epoch 5")
     assert page.badge() == "Queued"
     assert store.run(run.run_id).config.epochs == 5
     assert runs.take_up(run.run_id).epoch == 5
@@ -67,7 +77,7 @@ def test_a_run_whose_snapshots_are_gone_says_what_is_left(
 
 def test_a_live_run_is_left_alone(open_page: Open, runs: Runs) -> None:
     page = open_page(run=runs.running().run_id)
-    assert {"Fork", "Train again", "Resume"}.isdisjoint(page.labels())
+    assert {"Fork", "Reproduce", "Resume"}.isdisjoint(page.labels())
 
 
 # Branching off ------------------------------------------------------------------------------------
@@ -87,6 +97,52 @@ def test_a_fork_begins_where_it_was_asked_to(open_page: Open, store: Store, runs
     page.look()
     assert "forked at epoch 2" in [label for _, label in page.marks()]
     assert store.epochs(fork.run_id).epoch.tolist() == [3, 4]
+
+
+def start_of_fork(page: Page) -> int:
+    """Return the epoch that the form of a fork starts at."""
+    control = page.control("From")
+    return int(control.options[control.index].removeprefix("epoch "))
+
+
+def test_a_fork_starts_at_the_epoch_of_the_address(open_page: Open, runs: Runs) -> None:
+    page = open_page(run=runs.trained(epochs=6).run_id, epoch="4")
+    assert start_of_fork(page) == 4
+    assert page.says("This is the epoch shown.")
+
+
+def test_a_fork_starts_at_the_epoch_that_the_slider_shows(
+    open_page: Open, store: Store, runs: Runs
+) -> None:
+    page = open_page(run=runs.trained(epochs=6).run_id)
+    assert start_of_fork(page) == 6 and not page.says("This is the epoch shown.")
+    page.set("Epoch", "4")
+    assert start_of_fork(page.look()) == 4
+    page.set("Epoch", "2").look()
+    assert start_of_fork(page) == 2
+    page.click("Start the fork")
+    assert shown(page, store).parent_epoch == 2
+
+
+def test_a_fork_of_an_epoch_that_cannot_be_forked_starts_at_the_nearest(
+    open_page: Open, runs: Runs
+) -> None:
+    page = open_page(run=runs.trained(epochs=3).run_id, epoch="0")
+    assert start_of_fork(page) == 1
+    assert page.says("Epoch 0 cannot be forked; epoch 1 is the nearest that can.")
+
+
+def test_the_runs_page_forks_at_the_epoch_that_was_shown_elsewhere(
+    open_page: Open, runs: Runs
+) -> None:
+    first, second = runs.trained(epochs=6), runs.trained(epochs=5)
+    page = open_page(run=first.run_id, epoch="4")
+    page.app.switch_page("pages/runs.py")
+    page.app.query_params.clear()
+    page.app.query_params["runs"] = first.run_id
+    assert start_of_fork(page.look()) == 4
+    page.app.query_params["runs"] = second.run_id
+    assert start_of_fork(page.look()) == 5  # of which no epoch is shown
 
 
 def test_at_the_end_of_a_run_a_fork_needs_more_epochs(
@@ -129,7 +185,7 @@ def test_a_fork_outlives_its_parent(open_page: Open, store: Store, runs: Runs) -
     runs.take_up(fork.run_id)
     page.look()
     assert page.badge() == "Finished"
-    assert page.says("Forked from a run that is gone")
+    assert page.says("Forked from a run that has been deleted")
 
 
 # Training it again --------------------------------------------------------------------------------
@@ -139,10 +195,10 @@ def test_trained_again_it_says_whether_the_same_bits_came_out(
     open_page: Open, store: Store, runs: Runs
 ) -> None:
     original = runs.finished()
-    page = open_page(run=original.run_id).click("Train again")
+    page = open_page(run=original.run_id).click("Reproduce")
     again = shown(page, store)
     assert again.config == original.config and again.run_id != original.run_id
-    assert page.says("once more")
+    assert page.says("A repeat of ")
     runs.take_up(again.run_id)
     page.look()
     assert any("Identical to the bit" in text for text in page.said("success"))
@@ -150,11 +206,105 @@ def test_trained_again_it_says_whether_the_same_bits_came_out(
 
 def test_what_differs_is_named(open_page: Open, store: Store, runs: Runs) -> None:
     original = runs.finished()
-    again = runs.take_up(open_page(run=original.run_id).click("Train again").query["run"])
+    again = runs.take_up(open_page(run=original.run_id).click("Reproduce").query["run"])
     with store.database.writing() as db:
         db.execute("UPDATE epochs SET train_loss = 0 WHERE run_id = ?", (again.run_id,))
     page = open_page(run=again.run_id)
     assert any("It differs from epoch 0 on" in text for text in page.said("warning"))
+
+
+def test_a_link_to_the_other_run_turns_the_page(open_page: Open, store: Store, runs: Runs) -> None:
+    original = runs.finished()
+    page = open_page(run=original.run_id).click("Reproduce")
+    again = shown(page, store)
+    page.click("Show the original")
+    assert shown(page, store).run_id == original.run_id
+    assert tells(page, "Reproduction: starting.")
+    page.click("Show this run")
+    assert shown(page, store).run_id == again.run_id
+
+
+# Where it was asked for ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_card(open_page: Open) -> Open:
+    """Open the Runs page with a run's card."""
+
+    def open_card(run: Run) -> Page:
+        page = open_page(runs=run.run_id, dataset=None)
+        page.app.switch_page("pages/runs.py")
+        return page.look()
+
+    return open_card
+
+
+def links(page: Page, text: str) -> list[str]:
+    """Return the addresses of the links with this text."""
+    return [e.proto.query_string for e in page.app.get("page_link") if e.proto.label == text]
+
+
+def test_a_reproduction_is_followed_to_its_verdict_where_it_was_asked_for(
+    open_card: Open, store: Store, runs: Runs
+) -> None:
+    original = runs.finished()
+    page = open_card(original)
+    assert not page.says("Reproduction")
+    page.click("Reproduce")
+    again = store.runs()[0]
+    assert tells(page, "Reproduction: starting.")
+    assert links(page, "Show this run") == [f"run={again.run_id}"]
+    store.set_status(again.run_id, RUNNING)
+    page.look()
+    assert tells(page, "Reproduction: running, epoch 0 of 2.")
+    runs.take_up(again.run_id)
+    page.look()
+    assert tells(page, "Reproduction: identical to the bit", "success")
+    with store.database.writing() as db:
+        db.execute("UPDATE epochs SET train_loss = 0 WHERE run_id = ?", (again.run_id,))
+    st.cache_resource.clear()
+    page.look()
+    assert tells(page, "Reproduction: it differs from epoch 0", "warning")
+
+
+def test_a_fork_is_followed_by_what_it_changed(open_card: Open, store: Store, runs: Runs) -> None:
+    parent = runs.finished()
+    page = open_card(parent).set("Learning rate of the fork", "0.05").click("Start the fork")
+    [fork] = [run for run in store.runs() if run.is_fork]
+    assert tells(page, "Fork at epoch 2 (rate 0.05, 4 epochs): starting.")
+    runs.take_up(fork.run_id)
+    page.look()
+    assert tells(page, "Fork at epoch 2 (rate 0.05, 4 epochs): finished, best validation accuracy")
+
+
+def test_what_waits_says_for_how_many(
+    open_card: Open, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lineage_panel, "slots", lambda: 1)
+    run = runs.finished()
+    runs.running(1)
+    page = open_card(run).click("Reproduce")
+    assert tells(page, "Reproduction: number 1 in the queue.")
+    page.click("Reproduce")
+    assert tells(page, "Reproduction: number 2 in the queue.")
+
+
+def test_a_reproduction_that_fails_says_so_where_it_was_asked_for(
+    open_card: Open, store: Store, runs: Runs
+) -> None:
+    page = open_card(runs.finished()).click("Reproduce")
+    store.end(store.runs()[0].run_id, FAILED, "The disk is full.")
+    page.look()
+    assert unescaped(page, "error") == ["Reproduction: failed. The disk is full."]
+
+
+def test_only_the_newest_are_told_of(open_card: Open, store: Store, runs: Runs) -> None:
+    run = runs.finished()
+    for _ in range(lineage_panel.MOST_TOLD + 2):
+        store.end(lineage.reproduce(store, run.run_id), FAILED, "No.")
+    page = open_card(run)
+    assert len(page.said("error")) == lineage_panel.MOST_TOLD
+    assert page.says("And 2 more, made earlier from this run.")
 
 
 # Elsewhere ----------------------------------------------------------------------------------------
@@ -163,8 +313,8 @@ def test_what_differs_is_named(open_page: Open, store: Store, runs: Runs) -> Non
 def test_the_runs_page_offers_the_same(open_page: Open, store: Store, runs: Runs) -> None:
     run = runs.finished()
     page = open_page("pages/runs.py", runs=run.run_id, dataset=None)
-    assert {"Fork", "Train again"} <= {*page.labels(), *_popovers(page)}
-    page.click("Train again")
+    assert {"Fork", "Reproduce"} <= {*page.labels(), *_popovers(page)}
+    page.click("Reproduce")
     assert len(store.runs()) == 2
 
 

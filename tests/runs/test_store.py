@@ -14,7 +14,7 @@ import pytest
 
 from neuralscope.engine import EpochEnd
 from neuralscope.errors import ConfigError, RunNotFound, StoreError
-from neuralscope.runs import ACTIVE, RunConfig, Store, default_path, describe
+from neuralscope.runs import ACTIVE, RunConfig, Store, default_path
 from neuralscope.runs import store as store_module
 from neuralscope.runs.store import (
     HEARTBEAT_LOST,
@@ -69,21 +69,6 @@ def test_a_new_run_is_queued_and_knows_its_configuration(store: Store) -> None:
 def test_a_run_without_a_name_is_described(store: Store) -> None:
     config = RunConfig(hidden=(128, 64), optimizer="adam", learning_rate=0.001)
     assert store.run(store.create(config)).name == "128-64 relu, adam 0.001, mnist"
-
-
-@pytest.mark.parametrize(
-    ("config", "name"),
-    [
-        (RunConfig(), "128 relu, sgd 0.2, mnist"),
-        (RunConfig(hidden=()), "no hidden layer, sgd 0.2, mnist"),
-        (
-            RunConfig(dataset="digits", hidden=(8, 8, 8), activation=("relu", "tanh", "relu")),
-            "8-8-8 relu/tanh, sgd 0.2, digits",
-        ),
-    ],
-)
-def test_descriptions(config: RunConfig, name: str) -> None:
-    assert describe(config) == name
 
 
 @pytest.mark.parametrize("name", ["Zoë's 数字 💥", "'; DROP TABLE runs; --", "x" * 200, "\0"])

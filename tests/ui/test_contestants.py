@@ -55,7 +55,10 @@ def test_a_name_somebody_gave_is_kept(store: Store) -> None:
 
 def test_where_too_much_differs_the_name_has_to_do(store: Store) -> None:
     found = labels(store, {}, {"l2": 0.1, "l1": 0.1, "batch_size": 8})
-    assert found == ["128 relu, sgd 0.2, digits"] * 2
+    assert found == [
+        "128 relu, sgd 0.2, digits",
+        "128 relu, sgd 0.2, digits, batch 8, L2 0.1, L...",
+    ]
 
 
 def test_a_long_name_is_cut(store: Store) -> None:
