@@ -68,17 +68,21 @@ BADGES: dict[str, tuple[str, Any, str]] = {
 
 
 def show(run: Run) -> None:
-    """Draw a run; go on drawing while it is active."""
-    every = _pace(run)
-    st.fragment(_look, run_every=every)(run.run_id, every)
+    """Draw a run; go on drawing while it is active.
+
+    Whether its first point is awaited is decided once, here. Decided again below, it could have
+    come meanwhile: then neither fragment would look again, and the run would seem to run forever.
+    """
     if _is_awaited(run):
+        st.fragment(_draw_once)(run.run_id)
         st.fragment(_await_first_point, run_every=FIRST_LOOK_EVERY)(run.run_id, run.status)
+    else:
+        every = _pace(run)
+        st.fragment(_look, run_every=every)(run.run_id, every)
 
 
 def _pace(run: Run) -> float | None:
     """Return the seconds until the next look: here a live run goes on moving in any case."""
-    if _is_awaited(run):
-        return None
     return REDRAW_EVERY if run.is_active else scrubber.pace(run)
 
 
@@ -90,6 +94,13 @@ def _is_awaited(run: Run) -> bool:
         and time.time() - run.created < FIRST_LOOKS_FOR
         and not len(resources.store().epochs(run.run_id).epoch)
     )
+
+
+def _draw_once(run_id: str) -> None:
+    """Draw a run whose first point another fragment waits for."""
+    run = _read(run_id)
+    if run is not None:
+        _draw(run)
 
 
 def _await_first_point(run_id: str, status: str) -> None:
@@ -129,7 +140,8 @@ def _draw(run: Run) -> None:
     _figures(run, epochs)
     _curves(store, run, epochs)
     health_table.show(store, run, epochs)
-    if st.session_state.pop("first_point", None) != run.run_id:  # that is drawn before all this
+    is_first_point = st.session_state.pop("first_point", None) == run.run_id
+    if not (is_first_point and run.is_active):  # the next look of a live run draws the rest
         _moment(store, run)
     _facts(run)
 

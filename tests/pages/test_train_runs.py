@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import streamlit as st
 
 from neuralscope.data import DATASETS, Dataset, load_dataset
 from neuralscope.runs import (
+    DIVERGED,
     FAILED,
     FINISHED,
     STOPPED,
     RunConfig,
     Store,
 )
-from neuralscope.ui import run_picker
+from neuralscope.ui import run_picker, run_view
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Page, Runs
@@ -553,3 +556,49 @@ def test_a_run_whose_data_is_not_here_has_curves_but_no_pictures(
     [sentence] = page.said("warning")
     assert sentence.startswith("MNIST is not here")
     assert sum(run.config.dataset == "mnist" for run in runs.store.runs()) == 1
+
+
+# A run whose first point is awaited ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ends", ["_draw_once", "_read"])
+def test_a_run_that_ends_before_the_first_look_for_its_first_point_is_shown_as_ended(
+    open_page: Open, runs: Runs, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """It diverges while the page is drawn: right after it was drawn as live, or right before."""
+    run = runs.queued()
+    through = getattr(run_view, ends)
+
+    def diverge_meanwhile(*given: Any) -> Any:
+        before = run.store.run(run.run_id).is_active
+        told = through(*given)
+        if before:
+            run.start()
+            run.store.end(run.run_id, DIVERGED, "Training diverged in epoch 1, step 2.")
+        return told
+
+    monkeypatch.setattr(run_view, ends, diverge_meanwhile)
+    page = open_page(run=run.run_id)
+    assert page.badge() == "Diverged"
+    assert page.says("Training diverged in epoch 1, step 2.")
+    assert "cells" in page.charts(), "the network before training is there to be looked at"
+
+
+@pytest.mark.parametrize("n_asked", range(4))
+def test_a_run_that_is_drawn_as_live_is_looked_at_again(
+    open_page: Open, runs: Runs, monkeypatch: pytest.MonkeyPatch, n_asked: int
+) -> None:
+    """However often the page asks whether the first point is awaited before it has come."""
+    answers = itertools.chain([True] * n_asked, itertools.repeat(False))
+    monkeypatch.setattr(run_view, "_is_awaited", lambda run: next(answers))
+    paces: list[float | None] = []
+    fragment = st.fragment
+
+    def recorded(*given: Any, **options: Any) -> Any:
+        paces.append(options.get("run_every"))
+        return fragment(*given, **options)
+
+    monkeypatch.setattr(st, "fragment", recorded)
+    page = open_page(run=runs.running(1).run_id)
+    assert page.badge() == "Running"
+    assert any(paces), "no part of the page looks at the run again"
