@@ -119,7 +119,10 @@ def _settings(config: RunConfig) -> None:
         for name in used
         if name in ALWAYS_SHOWN or getattr(config, name) != getattr(default, name)
     ]
-    lines = [f"{SETTINGS[name].label}: **{words.plain(_value(config, name))}**" for name in shown]
+    lines = []
+    for name in shown:
+        setting = SETTINGS[name]
+        lines.append(f"{setting.label}: **{words.plain(_value(config, name))}**")
     st.markdown("  \n".join(lines))
     if len(shown) < len(used):
         st.caption("All other settings are at their defaults.")

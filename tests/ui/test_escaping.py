@@ -43,8 +43,8 @@ NOT_MARKDOWN = {"image", "page", "width"}
 """Arguments that stand before those that are read."""
 
 ESCAPING = {"plain"}
-NUMBERS = {"duration", "float", "int", "len", "max", "min", "percent", "range", "round", "sum"}
-NUMBERS |= {"tolist"}
+NUMBERS = {"float", "int", "len", "max", "min", "range", "round", "sum", "tolist"}
+NUMBERS |= {"duration", "percent", "percentage", "short_percent"}
 """Functions that return numbers, or say them."""
 
 NUMERIC = {"bool", "float", "int", "int | None", "float | None", "tuple[int, int]"}
