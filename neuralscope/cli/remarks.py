@@ -104,8 +104,10 @@ def _archive(run: Run) -> str:
 
 
 COMMANDS = {
-    "tag": _command("give a run tags", _tag, _tags, "TAG...", "tags to add to those it has"),
-    "untag": _command("take tags from a run", _untag, _tags, "TAG...", "tags it has"),
+    "tag": _command(
+        "add tags to a run, to find it by", _tag, _tags, "TAG...", "tags to add to those it has"
+    ),
+    "untag": _command("remove tags from a run", _untag, _tags, "TAG...", "tags it has"),
     "note": _command(
         "write a note to a run, in place of the one it has",
         _note,
@@ -113,8 +115,8 @@ COMMANDS = {
         "TEXT",
         "the note; an empty one ('') removes it",
     ),
-    "star": _command("star a run", _starring(True), _star),
-    "unstar": _command("take the star from a run", _starring(False), _star),
+    "star": _command("star a run, to find it among many", _starring(True), _star),
+    "unstar": _command("remove the star of a run", _starring(False), _star),
     "rename": _command(
         "give a run another name",
         _rename,
