@@ -4,7 +4,7 @@
     evaluate     measure a weights file on a data set
     predict      tell which digit is on a picture
     view         show how a network reads test digits, in the terminal
-    runs         list, show, import or delete what was trained
+    runs         list, show, compare, tag, stop, import or delete what was trained
     export       write a run in another form: weights, ONNX, CSV, report...
     dashboard    open the dashboard in the browser
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from neuralscope.cli.status_line import StatusLine
 from neuralscope.cli.words import one_line
+from neuralscope.errors import DataUnavailable
 
 if TYPE_CHECKING:
     from neuralscope.data import Dataset, FetchProgress
@@ -39,8 +40,13 @@ def resolved(given: str | None, line: StatusLine) -> str | None:
 
 
 def load(name: str, line: StatusLine) -> Dataset:
-    """Load a data set, and show its fetch if it takes one."""
+    """Load a data set, and show its fetch if it takes one.
+
+    Raises:
+        DataUnavailable: It cannot be fetched, or is gone; says how to bring it here.
+    """
     from neuralscope.data import load_dataset
+    from neuralscope.data.missing import how_to_bring
 
     phase = ""
 
@@ -54,5 +60,7 @@ def load(name: str, line: StatusLine) -> Dataset:
 
     try:
         return load_dataset(name, on_progress=show)
+    except DataUnavailable as error:
+        raise DataUnavailable(f"{error} {how_to_bring(name)}".rstrip()) from error
     finally:
         line.clear()

@@ -125,7 +125,10 @@ class Progress:
             events = self._store.events(self._run_id)
             for event in (event for event in events if event.at > self._told_until):
                 if event.kind in ("paused", "resumed", "stopped", "learning_rate"):
-                    self._line.say(f"epoch {event.epoch + 1}: {event.text} (from the dashboard)")
+                    self._line.say(
+                        f"epoch {event.epoch + 1}: {event.text} "
+                        "(from the dashboard or another terminal)"
+                    )
             self._told_until = max([self._told_until, *(event.at for event in events)])
             if self._store.run(self._run_id).status == PAUSED:
                 self._state = "paused"

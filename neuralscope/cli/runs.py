@@ -1,4 +1,4 @@
-"""`runs`: list, show, import or delete what was trained."""
+"""`runs`: what was trained: look at it, say something of it, compare, control, delete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from neuralscope.cli import importing, resume
+from neuralscope.cli import compare, control, importing, remarks, resume
 from neuralscope.cli.lookup import existing_store, find_run, store_with
 from neuralscope.cli.parser import Command, add_commands, add_json, add_store
 from neuralscope.cli.printing import plain, print_facts, print_json, print_table
@@ -53,7 +53,7 @@ def _print_runs(runs: Sequence[Run]) -> None:
                 f"{best} @{run.best_epoch}" if run.best_epoch else best,
                 percent(run.test_accuracy).removesuffix(" %"),
                 age(run.created),
-                one_line(run.name),
+                one_line(" ".join([run.name, *(f"#{tag}" for tag in run.tags), *_marks(run)])),
             )
         )
     # Piped into another program, names stay whole.
@@ -125,6 +125,9 @@ def _print_run(run: Run) -> None:
         "name": run.name,
         "status": run.status + (f": {run.message}" if run.message else ""),
         **({"origin": run.origin} if run.origin else {}),
+        **({"tags": ", ".join(run.tags)} if run.tags else {}),
+        **({"note": run.notes} if run.notes else {}),
+        **({"marks": ", ".join(_marks(run))} if _marks(run) else {}),
         "created": date(run.created),
         "started": date(run.started),
         "ended": date(run.ended),
@@ -143,6 +146,10 @@ def _print_run(run: Run) -> None:
     used = {name: setting for name, setting in SETTINGS.items() if run.config.uses(name)}
     print_facts({name: used[name].text(getattr(run.config, name)) for name in used})
     print()
+
+
+def _marks(run: Run) -> list[str]:
+    return [name for name in ("starred", "archived") if getattr(run, name)]
 
 
 def _add_delete_arguments(parser: argparse.ArgumentParser) -> None:
@@ -184,8 +191,11 @@ def _confirmed(question: str) -> bool:
 COMMANDS = {
     "list": Command("list all runs, newest first", _add_list_arguments, _list),
     "show": Command("show all that is known of a run", _add_show_arguments, _show),
+    "compare": compare.COMMAND,
+    **remarks.COMMANDS,
+    **control.COMMANDS,
     "reproduce": resume.REPRODUCE,
     "import": importing.COMMAND,
     "delete": Command("delete runs with their snapshots", _add_delete_arguments, _delete),
 }
-COMMAND = Command("list, show, import or delete runs", _add_arguments)
+COMMAND = Command("list, show, compare, tag, stop, import or delete runs", _add_arguments)

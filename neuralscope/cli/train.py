@@ -39,6 +39,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from neuralscope.data import is_own_name
+    from neuralscope.data.missing import stand_in
     from neuralscope.runs import Store, default_path
 
     line = StatusLine(sys.stderr)
@@ -53,7 +54,7 @@ def _run(options: argparse.Namespace) -> int:
     except DataUnavailable as error:
         if not is_own_name(config.dataset):
             raise DataUnavailable(
-                f"{error} Train on the built-in digits instead with --dataset digits."
+                f"{error} Meanwhile, --dataset {stand_in(config.dataset)} needs no network."
             ) from error
         raise
 

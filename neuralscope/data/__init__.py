@@ -8,7 +8,8 @@
 What lies beneath, from the bottom up: `contents` (what intact data is), `home` and `cache` (where
 and how it is kept), `split`, `dataset`, `fetch` (the watcher) with `openml` (the watched
 program), one module per data set or family of them, `own` with `own_files` (its readers, only
-imported when something is added), and `catalog`, which lists them all.
+imported when something is added), `catalog`, which lists them all, and `missing`, which knows what
+to do where one cannot be fetched.
 
 `drawing` makes drawings and photographs into what a network has learned to read. It is imported by
 its name, because it needs Pillow, for which a trainer has no time.

@@ -58,7 +58,7 @@ def _shipped_table() -> Table:
         from sklearn.datasets import load_digits as shipped_digits
     except ImportError as error:
         raise DataUnavailable(
-            "The digits cannot be had: they come with scikit-learn, which is not installed."
+            "The digits are not available: they come with scikit-learn, which is not installed."
         ) from error
     bunch = shipped_digits()
     table: Table = np.column_stack([bunch.data, bunch.target]).astype(np.uint8)

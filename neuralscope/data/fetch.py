@@ -282,10 +282,10 @@ class Fetch:
         try:
             table = read_table(self._path, self._source)
         except DataError as error:
-            raise DataUnavailable(f"{self._source.title} cannot be had: {error}") from error
+            raise DataUnavailable(f"{self._source.title} is not available: {error}") from error
         if table is None:
             raise DataUnavailable(
-                f"{self._source.title} cannot be had: {self._path} was removed meanwhile."
+                f"{self._source.title} is not available: {self._path} was removed meanwhile."
             )
         return table
 
@@ -309,7 +309,7 @@ class Fetch:
             return f"Reading {title}; this is done only once."
         if self._phase == "done":
             return f"{title} is ready."
-        return f"{title} cannot be had: {self._reason}."
+        return f"{title} is not available: {self._reason}."
 
 
 def _absolute_home(given: Path | str | None) -> Path:

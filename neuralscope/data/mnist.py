@@ -83,8 +83,8 @@ def load_published(
     n_each = np.bincount(table[-N_TEST:, -1], minlength=source.n_classes)
     if known is not None and tuple(n_each.tolist()) != known:
         raise DataUnavailable(
-            f"{source.title} cannot be had: what OpenML delivered does not end with the published "
-            "test set."
+            f"{source.title} is not available: what OpenML delivered does not end with the "
+            "published test set."
         )
     split = published_split(table[:, -1], n_test=N_TEST, n_validation=N_VALIDATION)
     return dataset_from(source, table, split, digest=source.digest or digest_of(table))

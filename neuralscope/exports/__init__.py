@@ -9,6 +9,7 @@ tables          csv, json
 onnx_model      onnx
 script          python
 report          html; its page is report.html
+differences     what runs differ in, for sentences and tables
 run_file        run, out and in
 fields          reading a stranger's JSON
 snapshot_check  what the snapshots in a run file must be like

@@ -5,7 +5,7 @@ resources       what all sessions of a server share: the store, the data sets, d
 frame           what surrounds every page
 address         the page's URL: the configuration, the run and the moment it shows
 config_form     the sidebar in which a run is set up
-data_notice     fetching a data set, or saying why it cannot be had
+data_notice     fetching a data set, or saying why it is not available
 run_picker      which run is shown
 moment          the network as it was at one snapshot of a run, and how it reads the digits
 scrubber        which moment is shown, by hand or as a film

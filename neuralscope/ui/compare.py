@@ -20,6 +20,7 @@ from neuralscope.analysis import comparison
 from neuralscope.analysis.comparison import ENOUGH_SEEDS, differing
 from neuralscope.charts import comparison as drawing
 from neuralscope.errors import NeuralScopeError
+from neuralscope.exports.differences import DIGEST_SHOWN, changes, settings, start
 from neuralscope.runs import SETTINGS, Epochs, Run, RunConfig, is_description, launch
 from neuralscope.runs.curves import epochs_of
 from neuralscope.runs.listing import still_there
@@ -38,8 +39,6 @@ MOST_SENTENCES = 12
 
 MOST_TRAINED_AT_ONCE = 12
 MOST_SEEDS = 20
-
-DIGEST_SHOWN = 12
 
 
 def show(runs: Sequence[Run]) -> None:
@@ -154,46 +153,17 @@ def tell(
     return comparison.tell_difference(
         first.name,
         other.name,
-        _changes(first, other, names),
+        changes(
+            first.first,
+            other.first,
+            names,
+            contestants.value_words,
+            # Of several seeds each, none is the setting.
+            leave_out=("seed",) if len(first.runs) + len(other.runs) > 2 else (),
+        ),
         gap,
         ended=ended and gap is not None and last == {gap.epoch},
     )
-
-
-def _changes(
-    first: Contestant, other: Contestant, names: Mapping[str, str]
-) -> list[tuple[str, str, str]]:
-    both = [contestants.settings(each.first) for each in (first, other)]
-    changes = [
-        (
-            contestants.label(name),
-            contestants.value_words(name, old),
-            contestants.value_words(name, new),
-        )
-        for name, (old, new) in differing(both).items()
-        # What only one of them uses goes with what makes it do so, such as the optimizer.
-        if old is not None and new is not None
-    ]
-    if len(first.runs) + len(other.runs) > 2:  # of several seeds each, none is the setting
-        changes = [change for change in changes if change[0] != contestants.label("seed")]
-    digests = [each.first.data_digest for each in (first, other)]
-    if all(digests) and digests[0] != digests[1] and not _differ(both, "dataset"):
-        changes.append(("data", digests[0][:DIGEST_SHOWN], digests[1][:DIGEST_SHOWN]))
-    old, new = _start(first, names), _start(other, names)
-    if old != new:
-        changes.append(("start", old, new))
-    return changes
-
-
-def _start(contestant: Contestant, names: Mapping[str, str]) -> str:
-    run = contestant.first
-    if contestant.is_fork and run.parent_id:
-        return f"epoch {run.parent_epoch} of {names.get(run.parent_id, f'run {run.parent_id}')}"
-    return "random weights"
-
-
-def _differ(both: Sequence[Mapping[str, Any]], name: str) -> bool:
-    return both[0].get(name) != both[1].get(name)
 
 
 def _one_kind(contestant: Contestant, epochs: Mapping[str, Epochs]) -> str:
@@ -238,7 +208,7 @@ def _setting_rows(found: Sequence[Contestant]) -> list[dict[str, str]]:
     for each in found:
         row = {
             SETTINGS[name].label: contestants.value_words(name, value)
-            for name, value in contestants.settings(each.first).items()
+            for name, value in settings(each.first).items()
         }
         row[SETTINGS["seed"].label] = ", ".join(map(str, each.seeds))
         rows.append(row)
@@ -249,7 +219,7 @@ def _setting_rows(found: Sequence[Contestant]) -> list[dict[str, str]]:
 
 def _start_row(contestant: Contestant, names: Mapping[str, str]) -> dict[str, str]:
     digest = contestant.first.data_digest[:DIGEST_SHOWN]
-    return {"Data digest": digest or "–", "Start": _start(contestant, names)}
+    return {"Data digest": digest or "–", "Start": start(contestant.first, names)}
 
 
 def _result_row(contestant: Contestant, epochs: Mapping[str, Epochs]) -> dict[str, str]:
@@ -300,7 +270,7 @@ def _parallel(
     runs: Sequence[Run], epochs: Mapping[str, Epochs], which: str, *, together: bool, live: bool
 ) -> None:
     """Draw a line through the settings for each run."""
-    each_run = [contestants.settings(run) for run in runs]
+    each_run = [settings(run) for run in runs]
     varied = [
         name
         for name, values in differing(each_run).items()

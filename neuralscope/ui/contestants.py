@@ -15,6 +15,7 @@ import streamlit as st
 
 from neuralscope.analysis.comparison import alike, band, differing
 from neuralscope.charts import comparison as drawing
+from neuralscope.exports.differences import label, settings, trained
 from neuralscope.runs import (
     DIVERGED,
     FINISHED,
@@ -66,11 +67,6 @@ class Contestant:
     def is_fork(self) -> bool:
         """Whether it went on from another run's snapshot."""
         return self.first.parent_step is not None
-
-
-def settings(run: Run) -> dict[str, Any]:
-    """Return the settings of a run that change anything, by their names."""
-    return {name: getattr(run.config, name) for name in SETTINGS if run.config.uses(name)}
 
 
 def gather(runs: Sequence[Run], *, together: bool) -> list[Contestant]:
@@ -152,16 +148,6 @@ def is_number(name: str) -> bool:
     return isinstance(SETTINGS[name], Number | Whole)
 
 
-def label(name: str) -> str:
-    """Return what a setting is called inside a sentence.
-
-    >>> label("learning_rate"), label("l2")
-    ('learning rate', 'L2 penalty')
-    """
-    said = SETTINGS[name].label
-    return said if said[1:2].isdigit() else said[:1].lower() + said[1:]
-
-
 def value_words(name: str, value: Any) -> str:
     """Return a value of a setting as people read it; a dash where it is not used."""
     if value is None:
@@ -229,14 +215,6 @@ def accuracy_curve(
         return np.zeros(0, np.int64), np.zeros(0)
     mean = band(curves)
     return mean.epoch, mean.mean
-
-
-def trained(run: Run, epochs: Mapping[str, Epochs]) -> Epochs:
-    """Return the epochs of a run that it has trained itself: not the untrained network."""
-    found = epochs[run.run_id]
-    since = run.parent_epoch or 0
-    own = found.epoch > since
-    return Epochs._make(column[own] for column in found)
 
 
 def curves(

@@ -1,14 +1,13 @@
-"""Fetching a data set on the screen, or saying in one sentence why it cannot be had."""
+"""Fetching a data set on the screen, or saying why it is not available and how to bring it."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from neuralscope.data import dataset_info, is_cached, known_dataset
+from neuralscope.data.missing import how_to_bring, stand_in
 from neuralscope.errors import NeuralScopeError
 from neuralscope.ui import config_form, resources, words
-
-FALLBACK = "digits"
 
 
 def is_ready(name: str) -> bool:
@@ -19,8 +18,8 @@ def is_ready(name: str) -> bool:
 def show(name: str) -> bool:
     """Show what stands between the user and this data set; return whether nothing does.
 
-    On the first start MNIST is fetched by itself. If it cannot be had, the form goes over to the
-    built-in digits, and the notice stays with the offer to try again.
+    On the first start MNIST is fetched by itself. If a data set is not available, the form goes
+    over to digits that are here, and the notice stays with the offer to try again.
     """
     info = known_dataset(name)
     if info is None:
@@ -50,9 +49,9 @@ def show(name: str) -> bool:
 
 
 def before_form() -> None:
-    """Go over to the built-in digits if a data set has just turned out not to be had."""
+    """Go over to digits that are here if a data set has just turned out not to be available."""
     if st.session_state.pop("data_fallback", False):
-        config_form.select_dataset(FALLBACK)
+        config_form.select_dataset(stand_in(st.session_state.get("data_missing", "")))
     wanted = st.session_state.pop("data_wanted", None)
     if wanted:
         config_form.select_dataset(wanted)
@@ -63,10 +62,18 @@ def _say_missing(missing: str, *, using: str) -> None:
         del st.session_state["data_missing"]
         return
     reason = resources.fetches().get(missing).progress().message
-    instead = "" if using == missing else " NeuralScope goes on with the built-in 8×8 digits."
+    instead = "" if using == missing else f" Using {_named(using)} instead."
     with st.container(horizontal=True, vertical_alignment="center", key="data_missing_notice"):
         st.warning(f"{words.plain(reason)}{instead}", icon=":material/cloud_off:")
         st.button("Try again", icon=":material/refresh:", on_click=_try_again, args=(missing,))
+    st.caption(words.plain(how_to_bring(missing)))
+
+
+def _named(dataset: str) -> str:
+    info = known_dataset(dataset)
+    if dataset == "digits" or info is None:
+        return "the built-in 8×8 digits"
+    return words.plain(info.title)
 
 
 def _try_again(name: str) -> None:

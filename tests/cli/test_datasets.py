@@ -18,7 +18,7 @@ NEWS = [
     FetchProgress("connecting", 0, 0.1, "Asking OpenML."),
     FetchProgress("downloading", 1, 0.2, "Downloading: 1 MB."),
     FetchProgress("downloading", 2, 0.3, "Downloading: 2 MB."),
-    FetchProgress("failed", 2, 0.4, "MNIST cannot be had."),
+    FetchProgress("failed", 2, 0.4, "MNIST is not available."),
 ]
 
 
@@ -29,7 +29,7 @@ def failing_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
     def fetch(name: str, *, on_progress: Callable[[FetchProgress], None]) -> None:
         for each in NEWS:
             on_progress(each)
-        raise DataUnavailable("MNIST cannot be had.")
+        raise DataUnavailable("MNIST is not available.")
 
     monkeypatch.setattr("neuralscope.data.load_dataset", fetch)
 

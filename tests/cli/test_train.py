@@ -15,7 +15,7 @@ import pytest
 
 from neuralscope.data import load_dataset
 from neuralscope.engine import Network, score
-from neuralscope.errors import DataError, StoreError, WeightsError
+from neuralscope.errors import DataError, DataUnavailable, StoreError, WeightsError
 from neuralscope.runs import RunConfig, Store, examples, list_snapshots, trainer
 from neuralscope.runs.store import slots
 
@@ -283,12 +283,28 @@ def test_data_that_cannot_be_had_leaves_no_run_and_a_way_out(
     ).outcome()
     assert outcome.status == 1
     assert outcome.out == ""
-    assert outcome.err.splitlines() == [
-        "Asking OpenML for MNIST.",
-        "neuralscope train: MNIST cannot be had: the connection to OpenML was refused. "
-        "Train on the built-in digits instead with --dataset digits.",
-    ]
+    told, complaint = outcome.err.splitlines()
+    assert told == "Asking OpenML for MNIST."
+    assert complaint.startswith(
+        "neuralscope train: MNIST is not available: the connection to OpenML was refused. To bring "
+    )
+    assert f"into the folder {tmp_path / 'empty' / 'neuralscope'};" in complaint
+    assert complaint.endswith("Meanwhile, --dataset digits needs no network.")
     assert not run_store.exists()
+
+
+def test_mnist_that_is_here_is_offered_for_another_that_is_not(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, **_: object) -> None:
+        raise DataUnavailable("Fashion-MNIST is not available: there seems to be no network.")
+
+    monkeypatch.setattr("neuralscope.data.load_dataset", refuse)
+    monkeypatch.setattr("neuralscope.data.missing.is_cached", lambda name, home: True)
+    outcome = cli("train", "--dataset", "fashion-mnist")
+    assert outcome.status == 1
+    assert "no network. To bring Fashion-MNIST here, fetch it on" in outcome.complaint
+    assert outcome.complaint.endswith("Meanwhile, --dataset mnist needs no network.")
 
 
 # Interruption
@@ -387,6 +403,6 @@ def test_the_dashboard_can_steer_it(
     assert outcome.status == 0
     told = outcome.err
     for text in ("learning rate 0.2 \u2192 0.05", "paused", "resumed", "stopped"):
-        assert f": {text} (from the dashboard)\n" in told
+        assert f": {text} (from the dashboard or another terminal)\n" in told
     assert outcome.out.startswith("Stopped after ")
     assert Network.load(folder / "trained_weights.npz").metadata["test_accuracy"] > 0

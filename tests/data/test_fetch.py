@@ -93,7 +93,7 @@ class TestWithTheRealChild:
             started = time.monotonic()
             fetch = Fetch(tiny, data_home=tmp_path / "empty", stall_seconds=3)
             reason = reason_of(fetch)
-        assert reason == "Tiny cannot be had: OpenML did not answer within 3 s."
+        assert reason == "Tiny is not available: OpenML did not answer within 3 s."
         assert time.monotonic() - started < 15
         assert leftovers(tmp_path / "empty") == []
 
@@ -104,7 +104,7 @@ class TestWithTheRealChild:
             port = closed.getsockname()[1]
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
         fetch = Fetch(tiny, data_home=tmp_path / "empty")
-        assert reason_of(fetch) == "Tiny cannot be had: the connection to OpenML was refused."
+        assert reason_of(fetch) == "Tiny is not available: the connection to OpenML was refused."
         assert fetch.progress().seconds < 20  # well within the patience with silence
 
 
@@ -167,7 +167,7 @@ for phase, received, expected in [
 class TestPatience:
     def test_silence_ends_it(self, start: StartPlay, home: Path) -> None:
         fetch = start("tell('downloading', 100); time.sleep(60)", stall_seconds=0.5)
-        assert reason_of(fetch) == "Tiny cannot be had: OpenML sent nothing more for 0.5 s."
+        assert reason_of(fetch) == "Tiny is not available: OpenML sent nothing more for 0.5 s."
         assert fetch._process.poll() is not None
         assert leftovers(home) == []
 
@@ -219,7 +219,7 @@ class TestFailure:
         self, play: str, reason: str, start: StartPlay, home: Path
     ) -> None:
         message = reason_of(start(play))
-        assert message.startswith("Tiny cannot be had: ")
+        assert message.startswith("Tiny is not available: ")
         assert reason in message
         assert message.endswith(".")
         assert "\n" not in message

@@ -20,7 +20,7 @@ Open = Callable[..., "Page"]
 DEADLINE = 60.0
 """Seconds after which a test gives up waiting; it says nothing about how long anything takes."""
 
-FALLBACK = "NeuralScope goes on with the built-in 8×8 digits."
+FALLBACK = "Using the built-in 8×8 digits instead."
 
 
 class Download:
@@ -39,7 +39,7 @@ class Download:
         self._progress = FetchProgress(phase, received, 3.0, message, expected)  # type: ignore[arg-type]
 
     def fail(self) -> None:
-        self.go("failed", "MNIST cannot be had: OpenML did not answer within 25 s.")
+        self.go("failed", "MNIST is not available: OpenML did not answer within 25 s.")
 
     def progress(self) -> FetchProgress:
         return self._progress
@@ -115,7 +115,7 @@ def test_if_it_cannot_be_had_the_form_goes_over_to_the_built_in_digits(
     download.fail()
     page.look()
     assert page.said("warning") == [
-        f"MNIST cannot be had: OpenML did not answer within 25 s. {FALLBACK}"
+        f"MNIST is not available: OpenML did not answer within 25 s. {FALLBACK}"
     ]
     assert page.value("Data set") == "digits"
     assert page.query == {
@@ -125,6 +125,22 @@ def test_if_it_cannot_be_had_the_form_goes_over_to_the_built_in_digits(
         "seed": "3",
     }
     assert not page.control("Start training").disabled
+
+
+def test_another_data_set_is_replaced_by_mnist_where_that_is_here(
+    open_page: Open, download: Download, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_here = {"mnist", "digits"}.__contains__
+    monkeypatch.setattr(data_notice, "is_cached", is_here)
+    monkeypatch.setattr("neuralscope.data.missing.is_cached", lambda name, home: is_here(name))
+    download.go("failed", "Fashion-MNIST is not available: there seems to be no network.")
+    monkeypatch.setattr(resources, "start_fetch", lambda name: download)
+    page = open_page(dataset="fashion-mnist")
+    assert page.said("warning") == [
+        "Fashion-MNIST is not available: there seems to be no network. Using MNIST instead."
+    ]
+    assert page.value("Data set") == "mnist"
+    assert page.says("To bring Fashion-MNIST here, fetch it on a machine with a network")
 
 
 def test_going_over_to_the_digits_forgets_no_mistake_in_the_address(
@@ -147,7 +163,7 @@ def test_asking_for_it_once_more_says_why_it_is_not_here(
     download.fail()
     page = open_mnist(open_page).set("Data set", "mnist")
     assert page.value("Data set") == "mnist"
-    assert page.says("MNIST cannot be had")
+    assert page.says("MNIST is not available")
     assert not page.says(FALLBACK)
     assert page.control("Start training").disabled
 
@@ -214,7 +230,7 @@ def test_without_a_network_one_sentence_says_so(
     assert page.says("Getting MNIST ready.")
     until(page, lambda: bool(page.said("warning")))
     assert page.said("warning") == [
-        f"MNIST cannot be had: the connection to OpenML was refused. {FALLBACK}"
+        f"MNIST is not available: the connection to OpenML was refused. {FALLBACK}"
     ]
     assert page.value("Data set") == "digits"
 

@@ -183,7 +183,7 @@ def test_latest_never_shows_answers_that_were_not_given(
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (DataUnavailable("The data cannot be had: no network."), None),
+        (DataUnavailable("The data is not available: no network."), None),
         (MemoryError(), "This machine has not enough memory for such a network."),
         (RuntimeError("boom"), "RuntimeError: boom"),
     ],

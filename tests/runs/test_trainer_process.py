@@ -349,7 +349,7 @@ def test_data_that_cannot_be_had_is_told(
     process = laboratory.launch(RunConfig("mnist", (8,), epochs=1))
     run = process.until_status("failed")
     assert process.ended() == 1
-    assert run.message.startswith("MNIST cannot be had: ")
+    assert run.message.startswith("MNIST is not available: ")
     assert run.message.endswith(".")
     assert "\n" not in run.message
     assert "Traceback" not in (laboratory.store.folder(run.run_id) / LOG_NAME).read_text()
