@@ -334,8 +334,8 @@ def draw_curves(
             default=drawing.SPLITS[0],
             selection_mode="multi",
             key=f"{key}_splits",
-            help="Validation: how well it does on data it never learned from. Training: on what "
-            "it learns from; drawn dashed where both are shown.",
+            help="Validation: data the network never learns from. Training: data it learns from; "
+            "dashed where both are shown.",
         ) or [drawing.SPLITS[0]]
         log = st.toggle("Log scale", key=f"{key}_log")
     for place, quantity in zip(st.columns(2), ("accuracy", "loss"), strict=True):
