@@ -331,7 +331,7 @@ def test_one_shared_seed_settles_nothing(store: Store, compared: Open) -> None:
     assert page.says("One seed is too few to rule out chance")
     assert not any("Paired" in alt for alt in alts(page))
     page = compared([write(store, FAST, seed=1), write(store, SLOW, l2=0.1, seed=2)])
-    assert page.says("share no finished seed")
+    assert page.says("have no finished seed in common")
 
 
 def test_of_many_rivals_without_seeds_it_is_said_once(store: Store, compared: Open) -> None:
@@ -397,7 +397,7 @@ def test_a_button_trains_them_and_they_join(
     page.look()
     assert page.query["runs"].count(",") == 3
     assert page.says("B differs from A in the L2 penalty only")
-    assert page.control("No seed is missing").disabled
+    assert page.control("No runs missing").disabled
 
 
 def test_a_fork_is_told_by_its_parent(store: Store, compared: Open) -> None:

@@ -136,7 +136,7 @@ def test_who_breaks_down_is_out_of_the_race(
 def test_nobody_has_begun(store: Store, runs: Runs, no_trainers: None, opened: Open) -> None:
     page = opened(race=Track(store).race_id)
     assert page.says("No run has completed an epoch yet.")
-    assert page.says("Nobody has reached 50 % yet")
+    assert page.says("No run has reached 50 % yet")
 
 
 # Looking on
