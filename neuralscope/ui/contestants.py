@@ -130,13 +130,11 @@ def _label(group: Sequence[Run], varied: Sequence[str]) -> str:
         label = describe(dataclasses.replace(run.config, seed=RunConfig().seed))
     else:
         label = run.name
-    if len(label) > LONGEST_LABEL:
-        label = f"{label[: LONGEST_LABEL - 3]}..."
-    if run.parent_step is not None:
-        label += " (fork)"
+    kind = " (fork)" if run.parent_step is not None else ""
     if len(group) > 1:
-        label += f", {len(group)} seeds"
-    return label
+        kind += f", {len(group)} seeds"
+    longest = LONGEST_LABEL - len(kind)
+    return (label if len(label) <= longest else f"{label[: longest - 3]}...") + kind
 
 
 def setting_words(run: Run, name: str) -> str:
