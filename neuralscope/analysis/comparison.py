@@ -450,14 +450,14 @@ def tell_paired(first: str, second: str, found: PairedDifference) -> str:
         found: First minus second; a higher result is the better one.
 
     >>> tell_paired("A", "B", paired_difference({0: 0.9}, {1: 0.8}))
-    'A and B share no finished seed, so luck cannot be told from merit: train both with the same \
-seeds.'
+    'A and B have no finished seed in common, so chance cannot be ruled out: train both with the \
+same seeds.'
     """
     n = len(found.seeds)
     if n == 0:
         return (
-            f"{first} and {second} share no finished seed, so luck cannot be told from merit: "
-            "train both with the same seeds."
+            f"{first} and {second} have no finished seed in common, so chance cannot be ruled "
+            "out: train both with the same seeds."
         )
     better = "better" if found.mean > 0 else "worse"
     by = f"{points(found.mean)} {better} than {second}"
@@ -465,21 +465,22 @@ seeds.'
         by = f"level with {second}"
     if n == 1:
         return (
-            f"With seed {found.seeds[0]}, the only one they share, {first} is {by}; one seed is "
-            f"too few to say whether that is luck. {ENOUGH_SEEDS} are a good number."
+            f"With seed {found.seeds[0]}, the only one they share, {first} is {by}. One seed is "
+            f"too few to rule out chance; {ENOUGH_SEEDS} seeds are a good number."
         )
     interval = f"{100 * found.low:+.2f} to {100 * found.high:+.2f} points"
     if found.is_clear:
         return (
             f"{first} is {by}, on average over {n} shared seeds. The 95 % interval of the "
-            f"difference, {interval}, does not include zero: chance alone hardly explains it."
+            f"difference, {interval}, does not include zero: chance alone is unlikely to explain "
+            "it."
         )
     more = ""
     if n < ENOUGH_SEEDS:
-        more = f" {n} seeds are few, and the interval is wide for it; more would narrow it."
+        more = f" With only {n} seeds the interval is wide; more seeds would narrow it."
     return (
         f"Not settled: over {n} shared seeds {first} is {by} on average, but the 95 % interval of "
-        f"the difference, {interval}, includes zero, so it may be chance.{more}"
+        f"the difference, {interval}, includes zero, so it may be due to chance.{more}"
     )
 
 
@@ -490,7 +491,7 @@ def tell_race(
     epoch: int | None,
     titles: Sequence[str] | None = None,
 ) -> str:
-    """Say in one sentence who leads a race, or who has won it, and by how much.
+    """Say in one sentence who leads a race, or who wins it, and by how much.
 
     Args:
         places: Who stands where by accuracy, as `standings` ranks them.
@@ -500,31 +501,31 @@ def tell_race(
 
     >>> places = standings([0.90, 0.912, 0.85])
     >>> tell_race(places, ["A", "B", "C"], epoch=None)
-    'B has won with 91.20 % of the validation data: 1.2 points ahead of A and 6.2 points of C.'
+    'B wins with 91.20 % validation accuracy, 1.2 points ahead of A and 6.2 ahead of C.'
     >>> tell_race(standings([0.90, math.nan, 0.85]), ["A", "B", "C"], epoch=3)
-    'A leads with 90.00 % of the validation data after epoch 3: 5.0 points ahead of C.'
+    'A leads after epoch 3 with 90.00 % validation accuracy, 5.0 points ahead of C.'
     """
     if not places:
-        return "Nobody has completed an epoch yet."
+        return "No run has completed an epoch yet."
     ahead = [(titles or names)[each.contestant] for each in places if each.place == 1]
     behind = [each for each in places if each.place > 1]
     if len(ahead) > 1:
-        verb = "are level in the lead" if epoch is not None else "share the victory"
+        verb = "are tied for the lead" if epoch is not None else "share first place"
     else:
-        verb = "leads" if epoch is not None else "has won"
+        verb = "leads" if epoch is not None else "wins"
     when = f" after epoch {epoch}" if epoch is not None else ""
-    said = f"{_listed(ahead)} {verb} with {percent(places[0].score)} of the validation data{when}"
+    said = f"{_listed(ahead)} {verb}{when} with {percent(places[0].score)} validation accuracy"
     gaps = [(points(places[0].score - each.score), names[each.contestant]) for each in behind]
     if not gaps:
         return f"{said}."
-    of = [f"{size} of {name}" for size, name in gaps[1:]]
-    return f"{said}: {_listed([f'{gaps[0][0]} ahead of {gaps[0][1]}', *of])}."
+    ahead_of = [f"{size.removesuffix(' points')} ahead of {name}" for size, name in gaps[1:]]
+    return f"{said}, {_listed([f'{gaps[0][0]} ahead of {gaps[0][1]}', *ahead_of])}."
 
 
 def tell_reached(
     reached: Sequence[Reached | None], names: Sequence[str], level: float, *, over: bool
 ) -> str:
-    """Say in a sentence who was first, in time of training, to reach an accuracy.
+    """Say in a sentence which run was first, by training time, to reach an accuracy.
 
     Args:
         reached: When each that takes part was there; None for one that was not.
@@ -543,7 +544,7 @@ def tell_reached(
     rest = [name for each, name in zip(reached, names, strict=True) if each is None]
     wanted = f"{100 * level:g} %"
     if not there:
-        return f"Nobody {'reached' if over else 'has reached'} {wanted}{'' if over else ' yet'}."
+        return f"No run {'reached' if over else 'has reached'} {wanted}{'' if over else ' yet'}."
     seconds, epoch, winner = there[0]
     said = f"{winner} was first to reach {wanted}, after {_span(seconds)} of training "
     said += f"(epoch {epoch})" + "".join(

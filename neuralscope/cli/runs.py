@@ -118,6 +118,7 @@ def _health_as_plain(health: EpochHealth) -> dict[str, Any]:
 
 
 def _print_run(run: Run) -> None:
+    from neuralscope.data import dataset_label
     from neuralscope.runs import SETTINGS
 
     facts = {
@@ -144,7 +145,8 @@ def _print_run(run: Run) -> None:
     print_facts(facts)
     print()
     used = {name: setting for name, setting in SETTINGS.items() if run.config.uses(name)}
-    print_facts({name: used[name].text(getattr(run.config, name)) for name in used})
+    settings = {name: used[name].text(getattr(run.config, name)) for name in used}
+    print_facts({**settings, "dataset": dataset_label(run.config.dataset)})
     print()
 
 

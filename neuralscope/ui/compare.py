@@ -45,7 +45,7 @@ def show(runs: Sequence[Run]) -> None:
     """Draw the comparison of `runs`; go on drawing while any of them is active."""
     if len(runs) < 2:
         st.info(
-            "Choose two or more runs above, or tick them under All runs, to compare them.",
+            "Select two or more runs above, or tick them under All runs, to compare them.",
             icon=":material/compare_arrows:",
         )
         return
@@ -67,23 +67,23 @@ def _look(run_ids: tuple[str, ...], live: bool) -> None:
     together = False
     if contestants.have_company(runs):
         together = st.toggle(
-            "Seeds together",
+            "Group seeds",
             value=True,
             key="compare_together",
-            help="Draws runs that differ in the seed only as one: their mean, and a band from the "
-            "lowest to the highest. The thin lines are the runs themselves.",
+            help="Draws runs that differ only in the seed as one: their mean, and a band from the "
+            "lowest to the highest. The thin lines are the individual runs.",
         )
     found = contestants.gather(runs, together=together)
     _sentences(found, epochs)
     if len({(run.config.dataset, run.data_digest) for run in runs if run.data_digest}) > 1:
         st.warning(
-            "They have not learned from the same data: one may be further ahead only because its "
-            "data is easier to read.",
+            "These runs were trained on different data, so one may be ahead only because its data "
+            "is easier.",
             icon=":material/balance:",
         )
     contestants.draw_curves(found, epochs, key="compare", live=live)
     if any(each.is_fork for each in found):
-        st.caption("A ring marks where a fork leaves the run it was made from.")
+        st.caption("A ring marks where a fork leaves its parent run.")
 
     st.subheader("What differs", anchor=False)
     table = differences(found, epochs)
@@ -169,15 +169,14 @@ def tell(
 def _one_kind(contestant: Contestant, epochs: Mapping[str, Epochs]) -> str:
     ends = list(contestants.results_by_seed(contestant, epochs, "last").values())
     said = (
-        f"These {len(contestant.runs)} runs have one configuration and "
+        f"These {len(contestant.runs)} runs share one configuration, trained with "
         f"{len(contestant.seeds)} {'seed' if len(contestant.seeds) == 1 else 'seeds'}"
     )
     if not ends:
         return f"{said}; none has finished yet."
     return (
-        f"{said}: they end at {words.percent(sum(ends) / len(ends))} validation accuracy on "
-        f"average, the lowest at {words.percent(min(ends))}, the highest at "
-        f"{words.percent(max(ends))}."
+        f"{said}. They end at {words.percent(sum(ends) / len(ends))} validation accuracy on "
+        f"average, from {words.percent(min(ends))} to {words.percent(max(ends))}."
     )
 
 
@@ -231,10 +230,10 @@ def _result_row(contestant: Contestant, epochs: Mapping[str, Epochs]) -> dict[st
     for which, title in RESULTS.items():
         values = [contestants.result(run, epochs[run.run_id], which) for run in runs]
         row[title] = _mean(values, words.percent)
-    row["Best in epoch"] = _mean([run.best_epoch for run in runs], lambda value: f"{value:.0f}")
+    row["Best epoch"] = _mean([run.best_epoch for run in runs], lambda value: f"{value:.0f}")
     row["Test loss"] = _mean([run.test_loss for run in runs], lambda value: f"{value:.4g}")
     row["Training time"] = _mean([run.seconds or None for run in runs], words.duration)
-    row["Digits a second"] = _mean(
+    row["Digits per second"] = _mean(
         [run.samples_per_second for run in runs], lambda value: f"{value:,.0f}"
     )
     return row
@@ -260,8 +259,8 @@ def _result_menu() -> str:
         key="compare_result",
         format_func=RESULTS.__getitem__,
         width=320,
-        help="What the runs are judged by below. The best epoch was chosen by looking at the "
-        "validation data, and so flatters a little; at the test data nobody has looked.",
+        help="What the runs are judged by below. The best epoch was chosen on the validation data, "
+        "so its accuracy there is slightly optimistic. The test data was used for nothing else.",
     )
     return str(which)
 
@@ -300,9 +299,9 @@ def _parallel(
     st.subheader("Settings and result", anchor=False)
     chart.draw(figure, "Settings of the runs", key="compare_parallel", live=live)
     st.caption(
-        "Each line is a run, from its settings on the left to its result on the right; the greener "
-        "the better. Where lines of one colour bundle, that setting matters. Learning rate, batch "
-        "size and penalties are laid out by ratio, with zero at the bottom."
+        "Each line is a run, from its settings on the left to its result on the right; greener is "
+        "better. Where lines of one color bundle, that setting matters. Learning rate, batch size "
+        "and penalties are on a logarithmic scale, with zero at the bottom."
     )
 
 
@@ -337,7 +336,7 @@ def _title(text: str) -> str:
 def _better(found: Sequence[Contestant], epochs: Mapping[str, Epochs], which: str) -> None:
     if len(found) < 2:
         rivals: list[Contestant] = []
-        title = "How much is luck?"
+        title = "How much is due to chance?"
     else:
         title = (
             f"Is {found[0].name} really better than {found[1].name}?"
@@ -378,8 +377,8 @@ def _verdicts(
     said = [comparison.tell_paired(first.name, name, each) for name, each in paired.items()]
     if len(said) > 1 and not any(each.has_interval for each in paired.values()):
         said = [  # the same for each of them would be a long list of little
-            f"{first.name} shares no more than one finished seed with any of the others: too few "
-            f"to tell luck from merit. {ENOUGH_SEEDS} are a good number."
+            f"{first.name} has at most one finished seed in common with each of the others, too "
+            f"few to rule out chance; {ENOUGH_SEEDS} seeds are a good number."
         ]
     _list(said)
     drawn = {name: each for name, each in paired.items() if each.seeds}
@@ -392,13 +391,13 @@ def _verdicts(
             [each.high for each in drawn.values()],
         )
         chart.draw(figure, "Differences between runs", key="compare_intervals")
-        luck = ""
+        chance = ""
         if len(drawn) > 2:
-            luck = " Of so many intervals, one in twenty misses the true difference."
+            chance = " On average one in twenty such intervals misses the true difference."
         st.caption(
-            "Circles: the difference for each seed that both were trained with. Diamond: their "
-            "mean. Line: the interval that covers the true difference in 95 of 100 such "
-            f"comparisons (Student's t). Right of zero, {words.plain(first.name)} is better.{luck}"
+            "Circles: the difference for each shared seed. Diamond: their mean. Line: the 95 % "
+            "confidence interval (Student's t). Right of zero, "
+            f"{words.plain(first.name)} is better.{chance}"
         )
 
 
@@ -425,18 +424,18 @@ def missing_seeds(found: Sequence[Contestant], n_seeds: int) -> list[RunConfig]:
 def _missing_seeds(found: Sequence[Contestant]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare_seeds"):
         n_seeds = st.number_input(
-            "Seeds each",
+            "Seeds per configuration",
             2,
             MOST_SEEDS,
             ENOUGH_SEEDS,
             key="compare_n_seeds",
-            width=140,
-            help="How many seeds every configuration is to have. Those that one has, all get.",
+            width=200,
+            help="Every configuration gets this many seeds, the same ones for all.",
         )
         missing = missing_seeds(found, int(n_seeds))
         now = missing[:MOST_TRAINED_AT_ONCE]
         if not missing:
-            text = "No seed is missing"
+            text = "No runs missing"
         elif len(now) < len(missing):
             text = f"Train {len(now)} of the {len(missing)} missing runs"
         else:
@@ -451,7 +450,7 @@ def _missing_seeds(found: Sequence[Contestant]) -> None:
             on_click=_train,
             args=(run_ids, now),
             key="compare_train",
-            help="Queues them; they join this comparison and train one after the other.",
+            help="Queues these runs. They join this comparison and train one after the other.",
         )
 
 

@@ -126,13 +126,11 @@ def _label(group: Sequence[Run], varied: Sequence[str]) -> str:
         label = describe(dataclasses.replace(run.config, seed=RunConfig().seed))
     else:
         label = run.name
-    if len(label) > LONGEST_LABEL:
-        label = f"{label[: LONGEST_LABEL - 3]}..."
-    if run.parent_step is not None:
-        label += " (fork)"
+    kind = " (fork)" if run.parent_step is not None else ""
     if len(group) > 1:
-        label += f", {len(group)} seeds"
-    return label
+        kind += f", {len(group)} seeds"
+    longest = LONGEST_LABEL - len(kind)
+    return (label if len(label) <= longest else f"{label[: longest - 3]}...") + kind
 
 
 def setting_words(run: Run, name: str) -> str:
@@ -312,8 +310,8 @@ def draw_curves(
             default=drawing.SPLITS[0],
             selection_mode="multi",
             key=f"{key}_splits",
-            help="Validation: how well it does on data it never learned from. Training: on what "
-            "it learns from; drawn dashed where both are shown.",
+            help="Validation: data the network never learns from. Training: data it learns from; "
+            "dashed where both are shown.",
         ) or [drawing.SPLITS[0]]
         log = st.toggle("Log scale", key=f"{key}_log")
     for place, quantity in zip(st.columns(2), ("accuracy", "loss"), strict=True):

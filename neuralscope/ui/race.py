@@ -154,18 +154,18 @@ def _form() -> None:
     distinct = list(dict.fromkeys(dataclasses.replace(run.config, seed=0) for run in chosen))
     bases: dict[str, str] = {}
     if races.FEWEST <= len(distinct) <= races.MOST:
-        bases[CHOSEN] = f"The {len(distinct)} configurations of the chosen runs, each as it is"
+        bases[CHOSEN] = f"The {len(distinct)} configurations of the selected runs, unchanged"
     if runs:
         bases[NEWEST] = f"Newest run: {runs[0].name}"
-    bases |= {run.run_id: f"Chosen run: {run.name}" for run in chosen[: races.MOST]}
+    bases |= {run.run_id: f"Selected run: {run.name}" for run in chosen[: races.MOST]}
     bases[DEFAULTS] = "The defaults"
     base_name = st.selectbox(
         "Start from",
         list(bases),
         key="race_base",
         format_func=lambda name: bases.get(name, name),
-        help="Whose settings the runs of the race have in common. Tick runs under All runs to race "
-        "them as they are.",
+        help="The settings that the runs of the race share. Tick runs under All runs to race them "
+        "as they are.",
     )
     by_id = {run.run_id: run for run in chosen}
     field, text = "", ""
@@ -194,8 +194,8 @@ def _form() -> None:
     is_here = data_notice.is_ready(base.dataset)
     if not is_here:
         st.warning(
-            f"{words.plain(config_form.title(base.dataset))} is not here yet; it is fetched on the "
-            "page Train.",
+            f"{words.plain(config_form.title(base.dataset))} is not on this computer yet. Download "
+            "it on the Train page.",
             icon=":material/cloud_download:",
         )
     st.button(
@@ -235,7 +235,7 @@ def _varied(base_name: str, base: RunConfig) -> tuple[str, str]:
             suggest(field, base),
             key=f"race_values_{base_name}_{field}",
             max_chars=300,
-            help="Two to six, with semicolons between them. Each must be "
+            help="Two to six values, separated by semicolons. Each must be "
             f"{SETTINGS[field].allowed}.",
         )
     return field, text
@@ -266,9 +266,9 @@ def _queue_words(n_runs: int) -> str:
     at_once = slots()
     many = "one run" if at_once == 1 else f"{at_once} runs"
     return (
-        f"This machine trains {many} at a time; the others of the {n_runs} wait for their turn. "
-        "Nobody loses by that: accuracies are compared after the same epoch, and times are those "
-        "of training alone."
+        f"This machine trains {many} at a time; the rest of the {n_runs} wait in the queue. "
+        "This does not affect the result: accuracies are compared at the same epoch, and only "
+        "training time counts."
     )
 
 
@@ -310,7 +310,7 @@ def _headline(race: races.Race) -> None:
                 key="race_stop",
                 on_click=_stop,
                 args=(race.race_id,),
-                help="Ends all its runs here; what they have learned is kept.",
+                help="Stops all runs of this race. What they have learned is kept.",
             )
         else:
             st.badge("Ended", color="green", icon=":material/sports_score:")
@@ -415,7 +415,9 @@ def _level(race: races.Race, epochs: Mapping[str, Epochs]) -> float:
         "Time to an accuracy of",
         [0.0, *LEVELS],
         key="race_level",
-        format_func=lambda level: f"{100 * level:g} %" if level else "the highest that two reached",
+        format_func=lambda level: (
+            f"{100 * level:g} %" if level else "the highest reached by two runs"
+        ),
         width=280,
     )
     return float(chosen) or by_itself
@@ -441,7 +443,7 @@ def _table(
             {
                 "Place": str(place.place) if place else "–",
                 "Run": each.name,
-                "What": each.label,
+                "Settings": each.label,
                 "Status": run_view.BADGES[run.status][0],
                 "Epoch": f"{run.epoch:,} of {run.config.epochs:,}",
                 f"Accuracy after epoch {epoch}" if epoch else "Accuracy": words.percent(
@@ -464,6 +466,6 @@ def _fairness(race: races.Race) -> str:
         batches = "learn from the same batches in the same order"
     weights = "with the same weights, " if len(starts) == 1 else ""
     return (
-        f"All start from seed {configs[0].seed}, {weights}and {batches}. One race is one seed: "
-        "whether the winner is really better, Compare says over several."
+        f"All start from seed {configs[0].seed}, {weights}and {batches}. One race uses one seed. "
+        "To find out whether the winner is really better, compare over several seeds."
     )

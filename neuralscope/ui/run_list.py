@@ -182,8 +182,6 @@ def _actions(runs: list[Run], tags: Sequence[str]) -> None:
         _button("Clear selection", "deselect", runs, _clear_selection, ())
     if runs:
         st.caption(f"{len(runs):,} selected: {run_query.names(runs)}")
-    else:
-        st.caption("Click a run to open it; tick several to compare, tag, archive or delete them.")
     if problem := st.session_state.pop("runs_problem", None):
         st.error(words.plain(problem), icon=":material/error:")
 
@@ -377,6 +375,10 @@ def _table(store: Store) -> None:
     if not listing.total:
         _nothing_found()
     else:
+        if not run_query.get("runs"):
+            st.caption(
+                "Click a run to open it; tick several to compare, tag, archive or delete them."
+            )
         run_table.show(listing, accuracy_curves(store, listing.runs), _changed)
         _pages(listing.total, n_pages)
     run_query.write()

@@ -169,7 +169,7 @@ def _columns() -> dict[str, Any]:
 
     return {
         "starred": column.TextColumn(label("starred"), width=40, alignment="center"),
-        "name": column.TextColumn(label("name"), width=250),
+        "name": column.TextColumn(label("name"), width=220),
         "status": column.MultiselectColumn(
             label("status"),
             options=[badge[0] for badge in BADGES.values()],

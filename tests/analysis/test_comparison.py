@@ -273,19 +273,19 @@ def test_with_enough_seeds_more_are_not_asked_for() -> None:
     rng = np.random.default_rng(0)
     first, second = (dict(enumerate(rng.normal(0.9, 0.01, 8))) for _ in range(2))
     said = tell_paired("A", "B", paired_difference(first, second))
-    assert "over 8 shared seeds" in said and "few" not in said
+    assert "over 8 shared seeds" in said and "With only" not in said
 
 
 def test_a_tie_is_shared() -> None:
     said = tell_race(standings([0.9, 0.9, 0.8]), ["A", "B", "C"], epoch=None)
-    assert said.startswith("A and B share the victory with 90.00 %")
+    assert said.startswith("A and B share first place with 90.00 %")
     assert said.endswith("10.0 points ahead of C.")
-    assert "are level in the lead" in tell_race(standings([0.9, 0.9]), ["A", "B"], epoch=1)
-    assert tell_race([], ["A", "B"], epoch=0) == "Nobody has completed an epoch yet."
+    assert "are tied for the lead" in tell_race(standings([0.9, 0.9]), ["A", "B"], epoch=1)
+    assert tell_race([], ["A", "B"], epoch=0) == "No run has completed an epoch yet."
 
 
 def test_nobody_need_reach_an_accuracy() -> None:
-    assert tell_reached([None, None], ["A", "B"], 0.95, over=True) == "Nobody reached 95 %."
-    assert tell_reached([None], ["A"], 0.95, over=False) == "Nobody has reached 95 % yet."
+    assert tell_reached([None, None], ["A", "B"], 0.95, over=True) == "No run reached 95 %."
+    assert tell_reached([None], ["A"], 0.95, over=False) == "No run has reached 95 % yet."
     first = tell_reached([Reached(1, 0.0123), None], ["A", "B"], 0.5, over=False)
     assert first == ("A was first to reach 50 %, after 0.012 s of training (epoch 1); B not yet.")

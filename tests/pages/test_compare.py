@@ -114,7 +114,7 @@ def test_what_goes_with_a_choice_is_not_told_twice(store: Store, compared: Open)
 def test_other_data_is_told(store: Store, compared: Open) -> None:
     page = compared([write(store, FAST), write(store, SLOW, digest="d2")])
     assert page.says("B differs from A in the data only (d1 → d2); it ends 17.0 points lower")
-    assert page.says("They have not learned from the same data")
+    assert page.says("These runs were trained on different data")
     assert table(page).loc["Data digest"].tolist() == ["d1", "d2"]
     assert not compared([write(store, FAST), write(store, SLOW)]).says("the same data")
 
@@ -139,10 +139,10 @@ def test_without_a_run_it_leads_to_the_first(compared: Open) -> None:
 
 def test_fewer_than_two_are_no_comparison(store: Store, compared: Open) -> None:
     write(store, SLOW)
-    assert compared([]).says("Choose two or more")
-    assert compared([write(store, FAST)]).says("Choose two or more")
+    assert compared([]).says("Select two or more")
+    assert compared([write(store, FAST)]).says("Select two or more")
     page = compared([write(store, FAST), "20200101-000000-abcd"])
-    assert page.says("not in this store") and page.says("Choose two or more")
+    assert page.says("no longer in this store") and page.says("Select two or more")
 
 
 # The table
@@ -272,7 +272,7 @@ def test_a_run_deleted_meanwhile_leaves_the_comparison(store: Store, compared: O
     ids = [write(store, FAST, l2=l2) for l2 in (0, 0.1, 0.2)]
     page = compared(ids)
     store.trash(ids[:1])
-    assert page.look().says("not in this store")
+    assert page.look().says("no longer in this store")
     assert page.says("B differs from A in the L2 penalty only (0.1 → 0.2)")
 
 
@@ -323,20 +323,20 @@ def test_a_doubtful_difference_is_called_doubtful(store: Store, compared: Open) 
     ids = seeds(store, (0.90, 0.80)) + seeds(store, (0.80, 0.85), l2=0.1)
     page = compared(ids)
     assert page.says("Not settled") and page.says("includes zero")
-    assert page.says("2 seeds are few")
+    assert page.says("With only 2 seeds the interval is wide")
 
 
 def test_one_shared_seed_settles_nothing(store: Store, compared: Open) -> None:
     page = compared([write(store, FAST), write(store, SLOW, l2=0.1)])
-    assert page.says("one seed is too few")
+    assert page.says("One seed is too few to rule out chance")
     assert not any("Paired" in alt for alt in alts(page))
     page = compared([write(store, FAST, seed=1), write(store, SLOW, l2=0.1, seed=2)])
-    assert page.says("share no finished seed")
+    assert page.says("have no finished seed in common")
 
 
 def test_of_many_rivals_without_seeds_it_is_said_once(store: Store, compared: Open) -> None:
     page = compared([write(store, FAST, l2=l2) for l2 in (0, 0.1, 0.2)])
-    assert page.says("A shares no more than one finished seed with any of the others")
+    assert page.says("A has at most one finished seed in common with each of the others")
     assert not page.says("With seed 0")
 
 
@@ -366,10 +366,10 @@ def test_the_answer_can_be_asked_of_another_result_and_pair(store: Store, compar
 def test_one_configuration_is_summed_up(store: Store, compared: Open) -> None:
     page = compared(seeds(store, (0.90, 0.91, 0.95)))
     assert page.says(
-        "These 3 runs have one configuration and 3 seeds: they end at 92.00 % validation accuracy "
-        "on average, the lowest at 90.00 %, the highest at 95.00 %."
+        "These 3 runs share one configuration, trained with 3 seeds. They end at 92.00 % "
+        "validation accuracy on average, from 90.00 % to 95.00 %."
     )
-    page.set("Seeds together", False)
+    page.set("Group seeds", False)
     assert page.says("B differs from A in the seed only (0 → 1)")
 
 
@@ -392,12 +392,12 @@ def test_a_button_trains_them_and_they_join(
     store: Store, runs: Runs, compared: Open, launched: list[RunConfig]
 ) -> None:
     page = compared([write(store, FAST), write(store, SLOW, l2=0.1)])
-    page.set("Seeds each", 2).click("Train the 2 missing runs")
+    page.set("Seeds per configuration", 2).click("Train the 2 missing runs")
     assert [(c.seed, c.l2) for c in launched] == [(1, 0.0), (1, 0.1)]
     page.look()
     assert page.query["runs"].count(",") == 3
     assert page.says("B differs from A in the L2 penalty only")
-    assert page.control("No seed is missing").disabled
+    assert page.control("No runs missing").disabled
 
 
 def test_a_fork_is_told_by_its_parent(store: Store, compared: Open) -> None:
@@ -411,14 +411,14 @@ def test_a_fork_is_told_by_its_parent(store: Store, compared: Open) -> None:
 def test_a_fork_gets_no_other_seeds(store: Store, compared: Open) -> None:
     parent = write(store, FAST)
     page = compared([parent, write(store, FAST, parent=Parent(parent, 2, 20), l2=0.1)])
-    assert "Seeds each" not in page.labels()
+    assert "Seeds per configuration" not in page.labels()
 
 
 def test_many_missing_runs_are_queued_a_few_at_a_time(
     store: Store, runs: Runs, compared: Open, launched: list[RunConfig]
 ) -> None:
     page = compared([write(store, FAST), write(store, SLOW, l2=0.1)])
-    page.set("Seeds each", 20).click("Train 12 of the 38 missing runs")
+    page.set("Seeds per configuration", 20).click("Train 12 of the 38 missing runs")
     assert len(launched) == compare.MOST_TRAINED_AT_ONCE
 
 

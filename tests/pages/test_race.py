@@ -129,14 +129,14 @@ def test_who_breaks_down_is_out_of_the_race(
     scores, epoch = track.standing()
     assert math.isnan(scores[0]) and scores[1] == 0.75 and epoch is None
     page = opened(race=track.race_id)
-    assert page.says("B (learning rate 0.01) has won with 75.00 %")
+    assert page.says("B (learning rate 0.01) wins with 75.00 % validation accuracy")
     assert says(page, "Out of the race: A.")
 
 
 def test_nobody_has_begun(store: Store, runs: Runs, no_trainers: None, opened: Open) -> None:
     page = opened(race=Track(store).race_id)
-    assert page.says("Nobody has completed an epoch yet.")
-    assert page.says("Nobody has reached 50 % yet")
+    assert page.says("No run has completed an epoch yet.")
+    assert page.says("No run has reached 50 % yet")
 
 
 # Looking on
@@ -147,17 +147,14 @@ def test_a_race_goes_on_before_ones_eyes(
 ) -> None:
     track = Track(store).learn(0, FAST[:1])
     page = opened(race=track.race_id)
-    assert page.says(
-        "A (learning rate 0.1) leads with 50.00 % of the validation data after epoch 1"
-    )
+    assert page.says("A (learning rate 0.1) leads after epoch 1 with 50.00 % validation accuracy")
     assert says(page, "No epoch yet: B.")
     track.learn(0, FAST, FINISHED).learn(1, SLOW[:2])
-    assert page.look().says("leads with 80.00 % of the validation data after epoch 2")
+    assert page.look().says("leads after epoch 2 with 80.00 % validation accuracy")
     track.learn(1, SLOW, FINISHED)
     assert says(
         page.look(),
-        "A (learning rate 0.1) has won with 92.00 % of the validation data: 17.0 points ahead "
-        "of B.",
+        "A (learning rate 0.1) wins with 92.00 % validation accuracy, 17.0 points ahead of B.",
     )
     assert "Stop all" not in page.labels()
 
@@ -323,7 +320,7 @@ def test_what_cannot_race_is_said(
 
 def test_data_that_is_not_here_is_named(opened: Open) -> None:
     page = opened()  # no run yet: the defaults, on MNIST, which is not fetched
-    assert page.says("MNIST is not here yet")
+    assert page.says("MNIST is not on this computer yet")
     assert page.control("Start race of 3").disabled
     assert page.says("No race has been run yet")
 
@@ -367,4 +364,4 @@ def test_real_trainers_run_a_race_from_the_page(store: Store, opened: Open) -> N
         assert time.monotonic() < deadline
         time.sleep(0.05)
     page.look()
-    assert page.says("B (learning rate 0.3) has won") or page.says("A (learning rate 0.3) has won")
+    assert page.says("B (learning rate 0.3) wins") or page.says("A (learning rate 0.3) wins")
