@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from neuralscope.cli.datasets import load, resolved
+from neuralscope.cli.datasets import add_reading, load, resolved
 from neuralscope.cli.outcome import add_output, conclude, output_of, result_of
 from neuralscope.cli.parser import Command, add_json, add_store
 from neuralscope.cli.progress import train_in_sight
@@ -27,6 +27,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "dashboard shows it while it learns and can pause it, stop it or change its learning rate."
     )
     add_settings(parser)
+    add_reading(parser)
     group = parser.add_argument_group("the run")
     add_output(group)
     group.add_argument(
@@ -41,7 +42,7 @@ def _run(options: argparse.Namespace) -> int:
     from neuralscope.runs import Store, default_path
 
     line = StatusLine(sys.stderr)
-    options.dataset = resolved(options.dataset, line)
+    options.dataset = resolved(options, line)
     config = config_from(options)
     output = output_of(options)
     try:
