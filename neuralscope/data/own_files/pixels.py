@@ -116,9 +116,12 @@ def as_bytes(
         if lowest < -room or highest > ink + room:
             at = _first(values, lambda block: (block < -room) | (block > ink + room))
         elif _is_float(values):
-            at = _first(values, lambda block: np.abs(block - np.rint(block)) > room)
+            at = _first(values, lambda block: _is_fraction(block, room))
             if ink == 1 and at is not None:
                 whole, at = False, None
+            elif at is not None:  # 1.5 is wrong in any case; 0.5 only beside it
+                beyond = _first(values, lambda block: _is_fraction(block, room) & (block > 1))
+                at = at if beyond is None else beyond
         if at is not None:
             raise Unfit(
                 f"a pixel is {float(values.flat[at]):.9g}: {_place(at, image_shape)}. Pixels must "
@@ -138,6 +141,11 @@ def as_bytes(
 
 def _is_float(values: NDArray[Any]) -> bool:
     return values.dtype.kind == "f"
+
+
+def _is_fraction(values: NDArray[Any], room: float) -> NDArray[np.bool_]:
+    fractions: NDArray[np.bool_] = np.abs(values - np.rint(values)) > room
+    return fractions
 
 
 def _first(

@@ -161,9 +161,8 @@ def _sheet(content: bytes) -> _Sheet:
         raise Unfit("it is neither .npz nor IDX, and as CSV its rows have one column only")
     second = rows[1] if len(rows) > 1 else []
     numbers = list(range(1, len(head) + 2))
-    packed = next((i for i, cell in enumerate(second[: len(head)]) if _holds_pixels(cell)), None)
+    packed, n_pixels = _packed(rows)
     if packed is not None:
-        n_pixels = len(_spread(second, packed)) - len(second) + 1
         numbers[packed : packed + 1] = [packed + 1] * n_pixels
         if not _holds_pixels(head[packed]):  # a header has one name for all of them
             head[packed : packed + 1] = [f"{head[packed]}{i}" for i in range(n_pixels)]
@@ -233,11 +232,19 @@ def _holds_pixels(cell: str) -> bool:
     return len(parts) > 3 and all(map(is_number, parts))
 
 
+def _packed(rows: Sequence[Sequence[str]]) -> tuple[int | None, int]:
+    """Return the column whose cells hold all pixels of a picture, and how many they are."""
+    for row in rows[1:10]:  # the first may be a header, and another one damaged
+        for column, cell in enumerate(row[: len(rows[0])]):
+            if _holds_pixels(cell):
+                return column, len(cell.strip("[] ").split())
+    return None, 0
+
+
 def _spread(row: Sequence[str], packed: int) -> list[str]:
     """Return a row with a cell for each pixel; a header stays as it is."""
-    if packed >= len(row) or not _holds_pixels(row[packed]):
-        return list(row)
-    return [*row[:packed], *row[packed].strip("[] ").split(), *row[packed + 1 :]]
+    pixels = row[packed].strip("[] ").split() if packed < len(row) else []
+    return [*row[:packed], *pixels, *row[packed + 1 :]] if len(pixels) > 3 else list(row)
 
 
 # Numbers -----------------------------------------------------------------------------------------
