@@ -127,10 +127,11 @@ def read_pictures(
         line.say(one_line(note))
     if pictures.is_dark_on_light:
         line.say(
-            "With --invert these pictures show dark ink on light paper; without it they do not."
+            "With --invert these pictures show dark ink on light paper: leave it out."
             if options.invert
-            else "These pictures show dark ink on light paper. NeuralScope expects light ink on "
-            "dark paper: add --invert to swap them."
+            else "These pictures show dark ink on light paper: the paper is about "
+            f"{pictures.pixel_max}. NeuralScope expects 0 for paper and large values for ink: add "
+            "--invert to swap them."
         )
     return pictures
 

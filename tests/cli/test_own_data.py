@@ -106,7 +106,7 @@ def test_ink_on_paper_is_told_and_turned_if_asked(
         x[:, 2:8, 2:11] = arrays["x"]
     np.savez(tmp_path / "paper.npz", x=255 - x, y=y)
     command = ("train", "--dataset", str(tmp_path / "paper.npz"), *QUICK)
-    told = "These pictures show dark ink on light paper."
+    told = "These pictures show dark ink on light paper: the paper is about 255."
     plain = cli(*command)
     assert plain.status == 0
     assert told in plain.err and "add --invert" in plain.err
