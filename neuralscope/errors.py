@@ -3,6 +3,7 @@
     NeuralScopeError                 show its one sentence to the user, never a traceback
     ├── ConfigError                  a setting is out of range: names field, value, what is allowed
     ├── DataError                    a data set is damaged or does not fit
+    │   ├── UnclearLabel             of several columns somebody must say which is the label
     │   └── DataUnavailable          a data set cannot be had right now (no network, OpenML down)
     ├── WeightsError                 a weights file or snapshot cannot be used
     ├── TransferError                a run cannot be exported, or a file not imported
@@ -49,6 +50,19 @@ class DataError(NeuralScopeError):
 
 class DataUnavailable(DataError):
     """A data set cannot be had right now, for example because there is no network."""
+
+
+class UnclearLabel(DataError):
+    """More than one column of a table may be the label.
+
+    Attributes:
+        columns: Number from 1 and description of each column that may be.
+    """
+
+    def __init__(self, message: str, columns: tuple[tuple[int, str], ...]) -> None:
+        """Keep the columns beside the sentence."""
+        super().__init__(message)
+        self.columns = columns
 
 
 class WeightsError(NeuralScopeError):

@@ -4,56 +4,54 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from neuralscope.cli.datasets import load, resolved
+from neuralscope.cli.datasets import add_reading, is_file
+from neuralscope.cli.measured import absent_classes, add_measured, measured_dataset, n_learned
 from neuralscope.cli.parser import Command, add_json
 from neuralscope.cli.printing import print_json, print_table
 from neuralscope.cli.status import DONE, Mistake
 from neuralscope.cli.status_line import StatusLine
 from neuralscope.cli.words import number, percent
 
-if TYPE_CHECKING:
-    from neuralscope.engine import Network
-
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("weights", metavar="WEIGHTS", help="a weights file (.npz)")
-    parser.add_argument(
-        "--dataset",
-        metavar="NAME|FILE",
-        help="data set, or a file with one of your own [default: the one it was trained on]",
-    )
+    add_measured(parser)
     parser.add_argument(
         "--split",
         choices=("test", "validation", "train"),
-        default="test",
-        help="which part of the data set [default: test]",
+        help="which part of the data set [default: test; of a file, all of it is measured]",
     )
+    add_reading(parser)
     add_json(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
     from neuralscope.analysis import confusion_counts, most_confused
+    from neuralscope.data import dataset_label
     from neuralscope.engine import Network, score
     from neuralscope.runs import examples
 
     network = Network.load(options.weights)
     line = StatusLine(sys.stderr)
-    options.dataset = resolved(options.dataset, line)
-    name = dataset_for(options, network)
-    dataset = load(name, line)
-    part = examples(dataset, options.split)
+    from_file = is_file(options.dataset)
+    if from_file and options.split:
+        raise Mistake("A file to test on is measured as a whole: leave out --split.")
+    dataset = measured_dataset(options, network, line)
+    split = options.split or "test"
+    part = examples(dataset, split)
     (loss, accuracy), probabilities = score(network, part)
     confusion = confusion_counts(part.labels, probabilities.argmax(axis=1), dataset.n_classes)
     names = dataset.class_names
+    absent = absent_classes(dataset, split)
     result = {
         "weights": options.weights,
-        "dataset": name,
-        "split": options.split,
+        "dataset": options.dataset if from_file else dataset.name,
+        "split": split,
         "n": len(part),
-        f"{options.split}_loss": loss,
-        f"{options.split}_accuracy": accuracy,
+        f"{split}_loss": loss,
+        f"{split}_accuracy": accuracy,
         "per_class": [
             {
                 "class": class_name,
@@ -68,47 +66,21 @@ def _run(options: argparse.Namespace) -> int:
             for pair in most_confused(confusion, most=10)
         ],
         "confusion": confusion,
+        "absent": absent,
+        "learned": n_learned(dataset, network) if from_file else 0,
     }
     if options.json:
         print_json(result)
     else:
-        _print_evaluation(result, loss, accuracy)
+        what = f"{len(part):,} {split} images of {dataset_label(dataset.name)}"
+        if from_file:
+            what = f"all {len(part):,} images of {dataset.name}"
+        _print_evaluation(result, what, loss, accuracy)
     return DONE
 
 
-def dataset_for(options: argparse.Namespace, network: Network) -> str:
-    """Return the data set to measure on. Raises where there is none, or it does not fit."""
-    from neuralscope.data import DATASETS, dataset_info, dataset_label, is_own_name
-    from neuralscope.runs import SETTINGS
-
-    name = options.dataset
-    if name is None:
-        name = network.metadata.get("dataset")
-        if not isinstance(name, str) or not (name in DATASETS or is_own_name(name)):
-            raise Mistake(
-                f"{options.weights} does not name the data set it was trained on; "
-                f"name one with --dataset: {', '.join(DATASETS)}."
-            )
-    name = SETTINGS["dataset"].parse("dataset", name)
-    data = dataset_info(name)
-    n_inputs, n_outputs = network.sizes[0], network.sizes[-1]
-    if n_inputs != data.n_features:
-        raise Mistake(
-            f"{options.weights} takes {n_inputs} pixels, but the images of {dataset_label(name)} "
-            f"have {data.n_features}."
-        )
-    if n_outputs != data.n_classes:
-        raise Mistake(
-            f"{options.weights} tells {n_outputs} classes apart, but {name} has {data.n_classes}."
-        )
-    return str(name)
-
-
-def _print_evaluation(result: dict[str, Any], loss: float, accuracy: float) -> None:
-    from neuralscope.data import dataset_label
-
-    images = f"{result['n']:,} {result['split']} images"
-    print(f"{result['weights']} on {images} of {dataset_label(result['dataset'])}:")
+def _print_evaluation(result: dict[str, Any], what: str, loss: float, accuracy: float) -> None:
+    print(f"{result['weights']} on {what}:")
     print(f"{result['split']} accuracy  {percent(accuracy)}")
     print(f"{result['split']} loss      {number(loss)}")
     print()
@@ -122,6 +94,13 @@ def _print_evaluation(result: dict[str, Any], loss: float, accuracy: float) -> N
         pairs = [f"{p['true']} read as {p['predicted']} ({p['n']})" for p in result["confused"]]
         print()
         print(f"Most often confused: {', '.join(pairs[:5])}.")
+    if result["absent"]:
+        print(f"No images of {', '.join(result['absent'])}: not measured.")
+    if result["learned"]:
+        print(
+            f"{result['learned']:,} of these images were in the training data of the network: its "
+            "accuracy on new ones may be lower."
+        )
 
 
 COMMAND = Command("measure a weights file on a data set", _add_arguments, _run)

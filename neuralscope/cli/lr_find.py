@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import floor, isfinite, log10
 from typing import TYPE_CHECKING
 
-from neuralscope.cli.datasets import load, resolved
+from neuralscope.cli.datasets import add_reading, load, resolved
 from neuralscope.cli.parser import Command, add_json
 from neuralscope.cli.printing import plain, print_json
 from neuralscope.cli.settings import add_settings, config_from
@@ -35,6 +35,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "over epochs, such as the schedule, are allowed and change nothing. No run is stored."
     )
     add_settings(parser, leave_out=("learning_rate",))
+    add_reading(parser)
     group = parser.add_argument_group("the result")
     add_json(group)
     group.add_argument(
@@ -50,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
     from neuralscope.runs import run_rate_test
 
     line = StatusLine(sys.stderr)
-    options.dataset = resolved(options.dataset, line)
+    options.dataset = resolved(options, line)
     config = config_from(options)
     dataset = load(config.dataset, line)
     tried = []

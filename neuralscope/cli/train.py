@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from neuralscope.cli.datasets import load, resolved
+from neuralscope.cli.datasets import add_reading, load, resolved
 from neuralscope.cli.outcome import conclude, result_of
 from neuralscope.cli.outputs import add_output, check_replaceable, output_of
 from neuralscope.cli.parser import Command, add_json, add_store
@@ -28,6 +28,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "dashboard shows it while it learns and can pause it, stop it or change its learning rate."
     )
     add_settings(parser)
+    add_reading(parser)
     group = parser.add_argument_group("the run")
     add_output(group)
     group.add_argument(
@@ -43,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
     from neuralscope.runs import Store, default_path
 
     line = StatusLine(sys.stderr)
-    options.dataset = resolved(options.dataset, line)
+    options.dataset = resolved(options, line)
     config = config_from(options)
     output = output_of(options)
     if output is not None:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from neuralscope.cli.datasets import load, resolved
-from neuralscope.cli.evaluate import dataset_for
+from neuralscope.cli.datasets import add_reading
+from neuralscope.cli.measured import add_measured, measured_dataset
 from neuralscope.cli.parser import Command
 from neuralscope.cli.status import DONE
 from neuralscope.cli.status_line import StatusLine
@@ -73,17 +73,14 @@ def letters_for(stream: TextIO) -> Letters:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("weights", metavar="WEIGHTS", help="a weights file (.npz)")
-    parser.add_argument(
-        "--dataset",
-        metavar="NAME|FILE",
-        help="data set, or a file with one of your own [default: the one it was trained on]",
-    )
+    add_measured(parser)
     parser.add_argument(
         "--seed",
         metavar="N",
         type=_seed,
         help="the same seed draws the same digits [default: others each time]",
     )
+    add_reading(parser)
 
 
 def _seed(text: str) -> int:
@@ -100,9 +97,7 @@ def _run(options: argparse.Namespace) -> int:
 
     network = Network.load(options.weights)
     status = StatusLine(sys.stderr)
-    options.dataset = resolved(options.dataset, status)
-    name = dataset_for(options, network)
-    dataset = load(name, status)
+    dataset = measured_dataset(options, network, status)
     rng = np.random.default_rng(options.seed)
     letters = letters_for(sys.stdout)
     while True:

@@ -22,7 +22,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,8 +32,12 @@ from neuralscope.data.dataset import Dataset, dataset_from
 from neuralscope.data.fetch import ProgressCallback
 from neuralscope.data.home import compact_path, data_home
 from neuralscope.data.info import DatasetInfo
+from neuralscope.data.own_files.orientation import AS_IS, WORDS
 from neuralscope.data.split import Split
 from neuralscope.errors import DataError, DataUnavailable
+
+if TYPE_CHECKING:
+    from neuralscope.data.own_files.reading import Pictures
 
 NOUN = "picture"
 
@@ -56,6 +60,9 @@ def add_dataset(
     source: Path | str | bytes | Mapping[str, bytes],
     name: str | None = None,
     *,
+    label_column: str | int | None = None,
+    orientation: str = AS_IS,
+    invert: bool = False,
     data_home: Path | str | None = None,
 ) -> str:
     """Check a person's data and keep it as a data set.
@@ -65,8 +72,10 @@ def add_dataset(
 
     - `.npz`: images as `x`, `images`, `data`..., labels as `y`, `labels`, `target`...; with
       `train`, `validation` or `test` in the name for data that is split; `class_names` if any.
-    - CSV: a row for each image, one column the label: the one called `label`, `class`, `target` or
-      `y`, else the one with text, else the first (or the last, where the first can be none).
+    - CSV: a row for each image, one column the label: the one that is not called like a pixel, the
+      one called `label`, `class`, `target`, `digit` or `y`, the one with text, or else the first or
+      the last, where only one of them can be. Commas, semicolons or tabs; decimal commas; a `sep=`
+      line; all pixels of an image in one cell. An index is left out.
     - IDX: the file of the images by its path, with the file of the labels beside it (and the
       files of the test set, if there are any), or both as a mapping.
     - Pixels: whole numbers from 0 to 255 or fractions from 0 to 1; 0 is paper.
@@ -76,19 +85,43 @@ def add_dataset(
         source: A file, a folder with its files, the content of a file, or the contents of several
             files by name.
         name: What people call it; else the name of the file.
+        label_column: Which column of a CSV file is the label: its name, or its number from 1.
+        orientation: How to turn the images: 'as-is', 'transpose' (EMNIST), 'left', 'right' or
+            'upside-down'.
+        invert: Whether to swap ink and paper: for dark ink on light paper.
         data_home: Where data sets are kept.
 
     Returns:
         The name for configurations. The same data with the same name is kept once.
 
     Raises:
+        UnclearLabel: More than one column may be the label; `label_column` says which.
         DataError: It cannot be used; the message names the file and the reason in one sentence.
     """
     # Not at the top: what only loads data has no need of readers.
-    from neuralscope.data.own_files import read_files
+    from neuralscope.data.own_files.reading import read_files
 
+    pictures = read_files(source, name, label_column=label_column)
+    return keep_pictures(pictures.turned(orientation, invert=invert), data_home=data_home)
+
+
+def keep_pictures(
+    pictures: Pictures, name: str | None = None, *, data_home: Path | str | None = None
+) -> str:
+    """Keep pictures that `own_files.reading.read_files` has read as a data set.
+
+    Args:
+        pictures: What is kept.
+        name: What people call it; else the title of the pictures.
+        data_home: Where data sets are kept.
+
+    Returns:
+        The name for configurations. The same data with the same name is kept once.
+
+    Raises:
+        DataError: It cannot be written.
+    """
     home = _home(data_home)
-    pictures = read_files(source, name)
     title = _title(name or pictures.title)
     table = pictures.table
     record = _Record(
@@ -99,6 +132,8 @@ def add_dataset(
         label_counts=tuple(np.bincount(table[:, -1], minlength=len(pictures.class_names)).tolist()),
         digest=digest_of(table),
         parts=pictures.parts,
+        orientation=pictures.orientation,
+        is_inverted=pictures.is_inverted,
     )
     key = f"own-{_slug(title)}-{record.fingerprint()[:8]}"
     path = compact_path(home, key)
@@ -169,7 +204,11 @@ def remove_dataset(name: str, data_home: Path | str | None = None) -> None:
 
 @dataclass(frozen=True)
 class _Record:
-    """What is written down of a data set; `parts` are the rows for training, validation, test."""
+    """What is written down of a data set.
+
+    `parts` are the rows for training, validation and test; `orientation` and `is_inverted` say how
+    the pictures of the file were turned before they were kept.
+    """
 
     title: str
     image_shape: tuple[int, int]
@@ -178,9 +217,13 @@ class _Record:
     label_counts: tuple[int, ...]
     digest: str
     parts: tuple[int, int, int]
+    orientation: str = AS_IS
+    is_inverted: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return dict(vars(self))
+        # What is not turned is written as it was before there was a choice: names are made of it.
+        usual = {"orientation": AS_IS, "is_inverted": False}
+        return {key: value for key, value in vars(self).items() if usual.get(key) != value}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> _Record:
@@ -195,6 +238,8 @@ class _Record:
             label_counts=tuple(int(n) for n in values["label_counts"]),
             digest=str(values["digest"]),
             parts=(n_train, n_validation, n_test),
+            orientation=str(values.get("orientation", AS_IS)),
+            is_inverted=values.get("is_inverted", False) is True,
         )
         sizes = (height, width, record.pixel_max, *record.parts)
         if (
@@ -202,6 +247,7 @@ class _Record:
             or len(record.class_names) != len(record.label_counts)
             or sum(record.parts) != sum(record.label_counts)
             or not re.fullmatch("[0-9a-f]{64}", record.digest)
+            or record.orientation not in WORDS
         ):
             raise ValueError("the numbers do not fit together")
         return record
@@ -210,6 +256,11 @@ class _Record:
         """Return a digest of all that makes the data what it is; the title does not."""
         facts = {key: value for key, value in self.as_json().items() if key != "title"}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def changes(self) -> str:
+        """Say how the pictures were turned before they were kept; empty if they were not."""
+        turned = [] if self.orientation == AS_IS else [WORDS[self.orientation]]
+        return " and ".join([*turned, *["inverted"] * self.is_inverted])
 
     def contents(self, name: str) -> Contents:
         return Contents(
@@ -227,10 +278,11 @@ class _Record:
 def _info(name: str, record: _Record) -> DatasetInfo:
     contents = record.contents(name)
     height, width = record.image_shape
+    changes = record.changes()
     return DatasetInfo(
         title=record.title,
         description=f"{contents.n_images:,} pictures of {height} x {width} pixels in "
-        f"{contents.n_classes} classes, added from a file.",
+        f"{contents.n_classes} classes, added from a file{changes and f' and {changes}'}.",
         contents=contents,
         n_train=record.parts[0],
         n_validation=record.parts[1],

@@ -89,6 +89,14 @@ def test_enter_shows_another_and_q_or_the_end_quits(
     assert outcome.out.count("Test digit") == n_digits
 
 
+def test_a_file_to_view_is_a_test_set(cli: Cli, trained: Any, typed: Any, folder: Path) -> None:
+    typed("")
+    np.savez("one.npz", x=load_dataset("digits").x_test[:1].reshape(1, 8, 8), y=np.array([7]))
+    outcome = cli("view", WEIGHTS, "--dataset", "one.npz")
+    assert outcome.status == 0
+    assert outcome.out.startswith("Test picture 0 of one.npz, a 7:\n")
+
+
 def test_without_standard_input_one_digit_is_shown(
     cli: Cli, trained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,11 +24,11 @@ from neuralscope.data import (
     known_dataset,
     load_dataset,
     own_datasets,
-    own_files,
     remove_dataset,
     start_fetch,
 )
 from neuralscope.data.home import compact_path
+from neuralscope.data.own_files import limits
 from neuralscope.errors import ConfigError, DataError, DataUnavailable
 
 SHAPE = (3, 5)
@@ -293,19 +293,28 @@ REFUSED = [
     ({"a.npz": npz(x_train=X, y_train=Y, x_test=X)}, "there are no labels for the test"),
     ({"a.npz": npz(x=X, y=Y[:-1])}, "60 images and 59 labels for training do not fit"),
     ({"a.npz": npz(x=X, y=Y * 0)}, "all its labels are the same"),
-    ({"a.npz": npz(x=X, y=np.arange(60) // 2 * 1.5)}, "not whole numbers, so they are no labels"),
+    ({"a.npz": npz(x=X, y=np.arange(60) // 2 * 1.5)}, "not whole numbers, so they are not labels"),
     ({"a.npz": npz(x=X, y=nan(Y))}, r"a label is not a number \(NaN"),
     ({"a.npz": npz(x=nan(X), y=Y)}, r"a pixel is not a number \(NaN"),
-    ({"a.npz": npz(x=X - 3.0, y=Y)}, "its pixels go from -3 to 252; they must be whole numbers"),
-    ({"a.npz": npz(x=X.astype(int) * 300, y=Y)}, "they must be whole numbers from 0 to 255"),
+    (
+        {"a.npz": npz(x=X - 3.0, y=Y)},
+        "a pixel is -1: picture 5, row 2, column 4. Pixels must be whole .* go from -3 to 252",
+    ),
+    (
+        {"a.npz": npz(x=X.astype(int) * 300, y=Y)},
+        "Pixels must be whole numbers from 0 to 255, or fractions",
+    ),
     ({"a.npz": npz(x=X * 0 + 9, y=Y)}, "all its pixels are the same"),
     ({"a.npz": npz(x=X.astype(str), y=Y)}, "the pixels are text"),
     ({"a.npz": npz(x=X.astype(complex), y=Y)}, "neither numbers nor text"),
-    ({"a.npz": npz(x=np.stack([X] * 3, -1), y=Y)}, "in colour"),
+    ({"a.npz": npz(x=np.stack([X] * 3, -1), y=Y)}, "in color"),
     ({"a.npz": npz(x=X[:0], y=Y[:0])}, "there are no images for training"),
-    ({"a.npz": npz(x=X[:9], y=Y[:9])}, "class 0 has 3 training examples; each needs 5"),
+    ({"a.npz": npz(x=X[:9], y=Y[:9])}, "class 0 has 3 training examples; each needs at least 5"),
     ({"a.npz": npz(x=np.zeros((60, 65, 5)), y=Y)}, "images of 65 x 5 pixels are not possible"),
-    ({"a.npz": npz(x=FLAT, y=Y)}, "15 pixels make no square; say rows and columns"),
+    (
+        {"a.npz": npz(x=FLAT, y=Y)},
+        "15 pixels are not a square image; put rows×columns in the file name",
+    ),
     ({"a.npz": npz(x=X, y=np.eye(3)[Y])}, r"labels of shape \(60, 3\) are not one for each"),
     (
         {"a.npz": npz(x_train=X, y_train=Y, x_test=X[:, :2], y_test=Y)},
@@ -316,13 +325,13 @@ REFUSED = [
     ({"a.gz": gzip.compress(npz(x=X, y=Y))[:-20]}, "gzip compression is damaged"),
     ({"a.gz": gzip.compress(gzip.compress(b"x"))}, "packed more than once"),
     ({"a.idx": idx(X)[:-1]}, "should hold 900 bytes after its header, but holds 899"),
-    ({"a.idx": b"\0\0\x08\xff"}, "no IDX file, or a damaged one"),
+    ({"a.idx": b"\0\0\x08\xff"}, "not an IDX file, or a damaged one"),
     ({"a.idx": idx(X)}, "there are no labels"),
     ({"a.csv": b"hello"}, "rows have one column only"),
     ({"a.csv": b"label,a,b,c,d\n"}, "it has no rows"),
     ({"a.csv": b"\xff\xfe,\x80\n"}, "not text in UTF-8"),
     ({"a.csv": b"1,2\0,3"}, "neither .npz nor IDX nor CSV"),
-    ({"a.csv": b"a,1,2,3,4\nb,1,2,x,4\n"}, "in row 2, column 4, x is no number"),
+    ({"a.csv": b"a,1,2,3,4\nb,1,2,x,4\n"}, "column 4 of row 2 is 'x'. Pixels must be numbers."),
     ({"a.csv": b"a,1,2,3,4\nb,1,2,3\n"}, "row 2 has 4 columns instead of 5"),
     ({"a.csv": b"label,a,b,c,d\n1,9,2,3,4\nnan,1,2,3,4\n2,1,2,3,4"}, "label is not a number"),
     ({"a.csv": b"label,a,b,c,d\nx,9,2,3,4\n,1,2,3,4\n" + b"y,1,2,3,4\n" * 9}, "a label is empty"),
@@ -348,7 +357,7 @@ class TestLimits:
     def test_nothing_is_unpacked_beyond_the_limit(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(own_files, "MOST_BYTES", 100_000)
+        monkeypatch.setattr(limits, "MOST_BYTES", 100_000)
         packed = gzip.compress(bytes(5_000_000))
         assert len(packed) < 10_000
         assert "unpacks to more than" in reason({"a.gz": packed}, tmp_path)
@@ -373,7 +382,7 @@ class TestLimits:
     def test_a_large_file_is_not_read(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(own_files, "MOST_BYTES", 10)
+        monkeypatch.setattr(limits, "MOST_BYTES", 10)
         (tmp_path / "a.npz").write_bytes(npz(x=X, y=Y))
         assert "larger than" in reason(tmp_path / "a.npz", tmp_path / "home")
 

@@ -129,36 +129,46 @@ class Upload(io.BytesIO):
     def __init__(self, name: str, content: bytes) -> None:
         super().__init__(content)
         self.name = name
+        self.file_id = str(id(self))
 
 
-def uploaded(
-    page: Page, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes], name: str = ""
-) -> Page:
-    """Choose files, press Add, and wait for the check."""
-    given = [Upload(*each) for each in files.items()]
+def upload(page: Page, monkeypatch: pytest.MonkeyPatch, *files: tuple[str, bytes]) -> Page:
+    """Choose files, and wait for the check."""
+    given = [Upload(*each) for each in files]
 
     def file_uploader(*args: Any, key: str, **options: Any) -> list[Upload]:
-        st.session_state[key] = given
-        return given
+        is_first = key.startswith("own_data0")  # a new generation is empty
+        st.session_state[key] = given if is_first else []
+        return given if is_first else []
 
     monkeypatch.setattr(st, "file_uploader", file_uploader)
-    page.look()
-    if name:
-        page.set("Name", name)
-    page.click("Add")
+    return wait(page.look())
+
+
+def wait(page: Page) -> Page:
+    """Wait for what is done in the background."""
     deadline = time.monotonic() + DEADLINE
-    while "own_data_adding" in page.app.session_state:
+    while any(key in page.app.session_state for key in ("own_data_checking", "own_data_adding")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
         page.look()
     return page.look()
 
 
+def beside(page: Page, *kinds: str) -> str:
+    """Return what stands in the sidebar."""
+    return " ".join(str(each.value) for kind in kinds for each in page.app.sidebar.get(kind))
+
+
 def test_an_upload_is_checked_kept_and_chosen(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = bars(30, 4, (6, 9))
-    page = uploaded(open_page(), monkeypatch, {"leaning.npz": content}, name="Leaning *bars*")
+    page = upload(open_page(), monkeypatch, ("leaning.npz", content))
+    assert r"120 pictures of 6 × 9 pixels in 4 classes" in beside(page, "caption")
+    assert len(page.app.sidebar.get("image")) == 4
+    page.set("Name", "Leaning *bars*")
+    wait(page.click("Add"))
     [(key, info)] = [each for each in own_datasets().items() if each[1].title == "Leaning *bars*"]
     assert page.query["dataset"] == key
     assert page.value("Data set") == key
@@ -173,11 +183,56 @@ def test_an_upload_that_cannot_be_used_is_told_beside_it(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = list(own_datasets())
-    page = uploaded(open_page(), monkeypatch, {"odd.npz": b"PK nonsense"})
+    page = upload(open_page(), monkeypatch, ("odd.npz", b"PK nonsense"))
     errors = [str(each.value) for each in page.app.sidebar.error]
     assert errors == [r"odd.npz cannot be used\: it is damaged or cut short."]
     assert list(own_datasets()) == before
     assert page.value("Data set") == "digits"
+    assert page.control("Add").disabled
+
+
+def test_two_files_of_one_name_are_told(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bars(30, 4, (6, 9))
+    page = upload(open_page(), monkeypatch, ("data.npz", content), ("data.npz", content))
+    assert "More than one of the files is called data.npz." in beside(page, "error")
+    assert page.control("Add").disabled
+
+
+def test_of_two_readings_one_is_chosen(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    table = np.column_stack([rng.integers(0, 2, (60, 9)), np.arange(60) % 3 + 4])
+    content = "\n".join(",".join(map(str, row)) for row in table.tolist()).encode()
+    page = upload(open_page(), monkeypatch, ("bits.csv", content))
+    assert page.control("Add").disabled
+    assert page.control("Label column").options == [
+        "Column 1 (2 classes: 0, 1)",
+        "Column 10 (3 classes: 4, 5, 6)",
+    ]
+    wait(page.set("Label column", 10))
+    assert r"Label\: column 10, 3 classes (as you said)" in beside(page, "caption")
+    wait(page.click("Add"))
+    [info] = [each for each in own_datasets().values() if each.title == "bits"]
+    assert info.class_names == ("4", "5", "6")
+
+
+def test_ink_on_paper_is_swapped_unless_one_says_no(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = np.full((60, 8, 6), 250, np.uint8), np.arange(60) % 2
+    x[y == 0, 2:6, 3] = 10
+    x[y == 1, 4, 1:5] = 20
+    x[:, 3, 3] = np.arange(60)
+    file = io.BytesIO()
+    np.savez(file, x=x, y=y)
+    page = upload(open_page(), monkeypatch, ("paper.npz", file.getvalue()))
+    assert "dark ink on light paper" in beside(page, "info")
+    assert page.value("Swap ink and paper") is True
+    page.set("Turn the pictures", "transpose")
+    wait(page.click("Add"))
+    [(key, info)] = [each for each in own_datasets().items() if each[1].title == "paper"]
+    assert info.image_shape == (6, 8)
+    assert info.description.endswith("added from a file and rows and columns swapped and inverted.")
+    assert set(map(bytes, load_dataset(key).x_test)) <= {(255 - each.T).tobytes() for each in x}
 
 
 def test_an_address_with_data_that_is_not_here_says_so(open_page: Open) -> None:
