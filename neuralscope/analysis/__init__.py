@@ -6,6 +6,7 @@ comparison      how runs differ, by how much, and whether that is chance
 confusion       which class was taken for which
 contributions   which units decided between two classes
 counterfactual  the smallest change that turns an answer
+diagnosis       what came of a training: did it learn, did it overfit
 health          is a layer well, and what ails it
 history         what became of each example in the course of training
 mistakes        the examples answered wrongly, the surest first
@@ -42,6 +43,15 @@ from neuralscope.analysis.contributions import (
 from neuralscope.analysis.counterfactual import (
     PixelChange,
     smallest_change,
+)
+from neuralscope.analysis.diagnosis import (
+    Grade,
+    Overfitting,
+    Result,
+    circumstances_of,
+    find_overfitting,
+    judge_accuracy,
+    tell_overfitting,
 )
 from neuralscope.analysis.health import Circumstances, Verdict, judge_layers, tell_health
 from neuralscope.analysis.history import (
@@ -101,27 +111,33 @@ __all__ = [
     "Contributions",
     "Fates",
     "FeatureSpace",
+    "Grade",
     "Idle",
     "Judgement",
     "Mistakes",
+    "Overfitting",
     "PixelChange",
     "Projection",
     "Refusal",
     "RefusalCurve",
     "Reliability",
     "Removal",
+    "Result",
     "Suspects",
     "Verdict",
     "ablate",
     "choose_examples",
+    "circumstances_of",
     "compare_answers",
     "confusion_counts",
     "extreme_examples",
     "fates",
     "feature_space",
     "features",
+    "find_overfitting",
     "idle_units",
     "judge",
+    "judge_accuracy",
     "judge_layers",
     "logit_contributions",
     "logits_from",
@@ -145,6 +161,7 @@ __all__ = [
     "suspicious_labels",
     "tell_health",
     "tell_history",
+    "tell_overfitting",
     "unit_means",
     "worst_mistakes",
 ]

@@ -82,12 +82,20 @@ class Verdict(NamedTuple):
 
     Attributes:
         state: 'good', 'watch' or 'bad'.
-        problem: What is wrong, why, and what to do, as the end of a sentence that begins with the
-            layer's name; empty where all is good.
+        symptom: What is seen of the problem; empty where all is good.
+        advice: Its likely cause and what to do, where that is not said of another layer.
     """
 
     state: State
-    problem: str
+    symptom: str
+    advice: str = ""
+
+    @property
+    def problem(self) -> str:
+        """Symptom and advice, as the end of a sentence that begins with the layer's name."""
+        if not self.symptom:
+            return ""
+        return f"{self.symptom}; {self.advice}." if self.advice else f"{self.symptom}."
 
 
 GOOD = Verdict("good", "")
@@ -152,19 +160,33 @@ def judge_layers(
 def tell_health(verdicts: Sequence[Verdict]) -> list[tuple[State, str]]:
     """Say what is wrong: how bad it is, and a sentence that names the layers that have it.
 
-    >>> tell_health([Verdict("bad", "it is ill."), Verdict("bad", "it is ill."), GOOD])
-    [('bad', 'Layers 1 and 2: it is ill.')]
+    Each piece of advice is given once, after all that it helps against.
+
+    >>> dead = Verdict("bad", "90 % of the units never fire", "try 0.2")
+    >>> tell_health([dead, dead, Verdict("watch", "a step is large", "try 0.2"), GOOD])
+    [('bad', 'Layers 1 and 2: 90 % of the units never fire, layer 3: a step is large; try 0.2.')]
     """
-    layers: dict[Verdict, list[str]] = {}
+    # For each advice, or symptom without one: how bad it is, and the layers of each symptom.
+    problems: dict[str, tuple[State, dict[str, list[int]]]] = {}
     for number, verdict in enumerate(verdicts, 1):
-        if verdict.problem:
-            layers.setdefault(verdict, []).append(str(number))
-    said = []
-    for (state, problem), numbers in layers.items():
-        *before, last = numbers
-        name = f"Layers {', '.join(before)} and {last}" if before else f"Layer {last}"
-        said.append((state, f"{name}: {problem}"))
-    return said
+        if not verdict.symptom:
+            continue
+        key = verdict.advice or verdict.symptom
+        state, symptoms = problems.get(key, (verdict.state, {}))
+        symptoms.setdefault(verdict.symptom, []).append(number)
+        problems[key] = (max(state, verdict.state, key=STATES.index), symptoms)
+    sentences = []
+    for key, (state, symptoms) in problems.items():
+        seen = ", ".join(f"{_layers(layers)}: {symptom}" for symptom, layers in symptoms.items())
+        advice = "" if key in symptoms else f"; {key}"
+        sentences.append((state, f"{seen[0].upper()}{seen[1:]}{advice}."))
+    return sentences
+
+
+def _layers(numbers: Sequence[int]) -> str:
+    """Name layers: 'layer 3', 'layers 1, 2 and 5'."""
+    *before, last = map(str, numbers)
+    return f"layers {', '.join(before)} and {last}" if before else f"layer {last}"
 
 
 # The rules: each looks at one layer in the light of one kind of trouble --------------------------
@@ -179,11 +201,11 @@ def _began_alike(history: History, layer: int, seen: Circumstances) -> Verdict:
     if is_hidden:
         return Verdict(
             "bad",
-            "all units began with the same weights, zero, and so they can never differ; "
-            "choose the initialiser 'auto'.",
+            "all units began with the same weights, zero, and so they can never differ",
+            "choose the initializer 'auto'",
         )
     if history[-1][layer].weight_norm == 0:
-        return Verdict("bad", f"nothing but zeros arrives from layer {layer}.")
+        return Verdict("bad", f"nothing but zeros arrives from layer {layer}")
     return GOOD
 
 
@@ -192,7 +214,8 @@ def _explodes(history: History, layer: int, seen: Circumstances) -> Verdict:
     return _above(
         EXPLODING,
         norm,
-        f"the gradient has grown to {norm:,.2g} (1 is usual); {_too_high(seen)}.",
+        f"the gradient has grown to {norm:,.2g} (1 is usual)",
+        _too_high(seen),
     )
 
 
@@ -202,9 +225,9 @@ def _is_dead(history: History, layer: int, seen: Circumstances) -> Verdict:
         return GOOD
     leaky = seen.activations[layer] == "leaky_relu"
     what = "are below zero on every picture" if leaky else "never fire"
-    verdict = _above(DEAD, share, f"{_percent(share)} of the units {what}; {_cause(seen)}.")
+    verdict = _above(DEAD, share, f"{_percent(share)} of the units {what}", _cause(seen))
     # A leaky unit goes on learning, at a hundredth of the pace.
-    return verdict._replace(state="watch") if leaky and verdict.problem else verdict
+    return verdict._replace(state="watch") if leaky and verdict.symptom else verdict
 
 
 def _is_saturated(history: History, layer: int, seen: Circumstances) -> Verdict:
@@ -214,8 +237,8 @@ def _is_saturated(history: History, layer: int, seen: Circumstances) -> Verdict:
     return _above(
         SATURATED,
         share,
-        f"{_percent(share)} of the units are stuck where {seen.activations[layer]} is flat; "
-        f"{_cause(seen)}.",
+        f"{_percent(share)} of the units are stuck where {seen.activations[layer]} is flat",
+        _cause(seen),
     )
 
 
@@ -225,7 +248,7 @@ def _is_cut_off(history: History, layer: int, seen: Circumstances) -> Verdict:
     silent = [n for n, other in enumerate(history[-1], 1) if other.dead >= DEAD[1]]
     if not silent:
         return GOOD
-    return Verdict("bad", f"no gradient arrives any more, because layer {silent[-1]} is silent.")
+    return Verdict("bad", f"no gradient arrives any more, because layer {silent[-1]} is silent")
 
 
 def _steps_too_far(history: History, layer: int, seen: Circumstances) -> Verdict:
@@ -235,30 +258,16 @@ def _steps_too_far(history: History, layer: int, seen: Circumstances) -> Verdict
     return _above(
         FAR,
         ratio,
-        f"a step changes the weights by {_percent(ratio)} (0.1 % is usual); {_cause(seen)}.",
+        f"a step changes the weights by {_percent(ratio)} (0.1 % is usual)",
+        _cause(seen),
     )
 
 
 def _vanishes(history: History, layer: int, seen: Circumstances) -> Verdict:
-    parts = [
-        epoch[layer].gradient_norm / epoch[-1].gradient_norm
-        for epoch in history
-        if epoch[-1].gradient_norm > 0
-    ]
-    if not parts or layer == len(seen.hidden):
+    part = _gradient_part(history, layer)
+    if layer == len(seen.hidden) or part >= VANISHING[0]:
         return GOOD
-    part = median_high(parts)
-    bends = [name for name in dict.fromkeys(seen.activations[layer:]) if name in ENDS]
-    cures = [f"use relu instead of {bends[0]}"] if bends else []
-    if seen.initializer != AUTO:
-        cures.append("choose the initialiser 'auto'")
-    times = float(f"{1 / max(part, 1e-9):.1g}")
-    return _below(
-        VANISHING,
-        part,
-        f"the gradient is {times:,.0f} times smaller than the last layer's; "
-        f"{' and '.join(cures) or 'use fewer layers'}.",
-    )
+    return _below(VANISHING, part, *_vanishing(history, seen))
 
 
 def _hardly_moves(history: History, layer: int, seen: Circumstances) -> Verdict:
@@ -266,15 +275,16 @@ def _hardly_moves(history: History, layer: int, seen: Circumstances) -> Verdict:
         return GOOD
     # What the schedule makes small is meant to be.
     ratio = median_high(epoch[layer].update_ratio for epoch in history) / seen.schedule
+    if layer < len(seen.hidden) and _first_vanishing(history, seen) is not None:
+        # Small steps follow from small gradients: another rate would not mend them.
+        return _below(SLOW, ratio, *_vanishing(history, seen))
     if seen.initializer in SMALL_STARTS:
-        cure = "the first weights were likely too small, choose the initialiser 'auto'"
+        cure = "the first weights were likely too small, choose the initializer 'auto'"
     else:
         rate, usual = seen.learning_rate, USUAL_RATES[seen.optimizer]
         cure = f"the learning rate is likely too low, try {usual if rate < usual else 10 * rate:g}"
     parts = float(f"{1 / max(ratio, 1e-9):.1g}")
-    return _below(
-        SLOW, ratio, f"a step changes the weights by only 1 part in {parts:,.0f}; {cure}."
-    )
+    return _below(SLOW, ratio, f"a step changes the weights by only 1 part in {parts:,.0f}", cure)
 
 
 _RULES: tuple[Callable[[History, int, Circumstances], Verdict], ...] = (
@@ -293,14 +303,46 @@ _RULES: tuple[Callable[[History, int, Circumstances], Verdict], ...] = (
 # What they share ---------------------------------------------------------------------------------
 
 
-def _above(limits: tuple[float, float], value: float, problem: str) -> Verdict:
+def _above(limits: tuple[float, float], value: float, symptom: str, advice: str) -> Verdict:
     watch, bad = limits
-    return Verdict("bad" if value >= bad else "watch", problem) if value >= watch else GOOD
+    return Verdict("bad" if value >= bad else "watch", symptom, advice) if value >= watch else GOOD
 
 
-def _below(limits: tuple[float, float], value: float, problem: str) -> Verdict:
+def _below(limits: tuple[float, float], value: float, symptom: str, advice: str) -> Verdict:
     watch, bad = limits
-    return Verdict("bad" if value < bad else "watch", problem) if value < watch else GOOD
+    return Verdict("bad" if value < bad else "watch", symptom, advice) if value < watch else GOOD
+
+
+def _gradient_part(history: History, layer: int) -> float:
+    """Return a layer's gradient norm as part of the last layer's; 1 where none is to be had."""
+    parts = [
+        epoch[layer].gradient_norm / epoch[-1].gradient_norm
+        for epoch in history
+        if epoch[-1].gradient_norm > 0
+    ]
+    return median_high(parts) if parts else 1.0
+
+
+def _first_vanishing(history: History, seen: Circumstances) -> int | None:
+    """Return the first layer whose gradient vanishes, or None."""
+    layers = range(len(seen.hidden))
+    return next((i for i in layers if _gradient_part(history, i) < VANISHING[0]), None)
+
+
+def _vanishing(history: History, seen: Circumstances) -> tuple[str, str]:
+    """Return symptom and advice of a gradient that vanishes: the same for all layers it reaches."""
+    first = _first_vanishing(history, seen) or 0
+    parts = [_gradient_part(history, i) for i in range(len(seen.hidden))]
+    times = float(f"{1 / max(min(parts), 1e-9):.1g}")
+    up_to = "up to " if sum(part < VANISHING[0] for part in parts) > 1 else ""
+    bends = [name for name in dict.fromkeys(seen.activations[first:]) if name in ENDS]
+    cures = [f"use relu instead of {bends[0]}"] if bends else []
+    if seen.initializer != AUTO:
+        cures.append("choose the initializer 'auto'")
+    return (
+        f"the gradient is {up_to}{times:,.0f} times smaller than the last layer's",
+        " and ".join(cures) or "use fewer layers",
+    )
 
 
 def _cause(seen: Circumstances) -> str:
@@ -310,7 +352,7 @@ def _cause(seen: Circumstances) -> str:
         rate = f"{seen.highest_rate:g}"
         return f"a learning rate of {rate} was likely too high, start again with {usual:g}"
     if seen.learning_rate <= usual and seen.initializer in SMALL_STARTS:
-        return "the first weights were likely too small, choose the initialiser 'auto'"
+        return "the first weights were likely too small, choose the initializer 'auto'"
     return _too_high(seen)
 
 

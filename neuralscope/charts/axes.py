@@ -100,3 +100,17 @@ def spread_out(n: int, most: int, best: int | None = None) -> NDArray[np.intp]:
     if stride <= 1:
         return np.arange(n)
     return np.unique(np.append(np.arange(0, n, stride), [n - 1, best or 0]))
+
+
+def later_half(x: Floats) -> NDArray[np.intp]:
+    """Return which points of a curve are shown when it is zoomed to its end: the later half.
+
+    At least two are, where there are two: less would be no curve.
+
+    Args:
+        x: Places in ascending order, shape (n,).
+    """
+    if not len(x):
+        return np.arange(0)
+    first = int(np.searchsorted(x, (x[0] + x[-1]) / 2))
+    return np.arange(max(min(first, len(x) - 2), 0), len(x))

@@ -28,6 +28,7 @@ from neuralscope.charts.axes import (
     Shown,
     XAxis,
     end_of,
+    later_half,
     place_axis,
     spread_out,
     value_axis,
@@ -129,6 +130,7 @@ def comparison_curves(
     quantity: Quantity = "accuracy",
     x_axis: XAxis = "epoch",
     log: bool = False,
+    zoomed: bool = False,
     height: int = 250,
 ) -> Figure:
     """Draw the curves of several contestants over each other.
@@ -141,6 +143,7 @@ def comparison_curves(
         quantity: What the values are.
         x_axis: What they are laid out along.
         log: Draw on a logarithmic axis.
+        zoomed: Draw the later half of each curve only, on a scale of their own.
         height: Of the plot itself, in pixels; legend and axis come on top of it.
     """
     longest = max((end_of(_array(curve.x)) for curve in curves), default=0.0)
@@ -159,18 +162,21 @@ def comparison_curves(
         name = letter(curve.contestant)
         x, y, epoch = _array(curve.x) / size, shown(curve.y), _array(curve.epoch)
         whose: dict[str, Any] = {"run": name, "split": curve.split, "line": number}
-        few = extremes(y, MOST_POINTS // 2)
+        seen = later_half(x) if zoomed else np.arange(len(x))
+        start = x[seen[0]] if zoomed and len(x) else -np.inf
+        few = seen[extremes(y[seen], MOST_POINTS // 2)]
         lines.append(pd.DataFrame({"x": x[few], "y": y[few], "epoch": epoch[few], **whose}))
         if curve.low is not None and curve.high is not None:
             low, high = shown(curve.low)[few], shown(curve.high)[few]
             bands.append(pd.DataFrame({"x": x[few], "low": low, "high": high, **whose}))
         for i, (seed_x, seed_y) in enumerate(curve.seeds):
             at, values = _array(seed_x) / size, shown(seed_y)
-            some = extremes(values, MOST_POINTS // 2)
+            within = np.flatnonzero(at >= start)
+            some = within[extremes(values[within], MOST_POINTS // 2)]
             seeds.append(
                 pd.DataFrame({"x": at[some], "y": values[some], **whose, "line": f"{number}.{i}"})
             )
-        answering = spread_out(len(x), share)
+        answering = seen[spread_out(len(seen), share)]
         hover.append(
             pd.DataFrame(
                 {
@@ -187,7 +193,7 @@ def comparison_curves(
         finite = np.flatnonzero(np.isfinite(y))
         if len(finite) and curve.split == min(SPLITS, key=lambda s: _rank(s, curve, curves)):
             ends.append({"x": x[finite[-1]], "y": y[finite[-1]], "run": name})
-        if curve.fork is not None:
+        if curve.fork is not None and curve.fork[0] / size >= start:
             forks.append(
                 {"x": curve.fork[0] / size, "y": float(shown([curve.fork[1]])[0]), "run": name}
             )

@@ -15,7 +15,6 @@ Everything is computed here, in NumPy; the specification only says where to draw
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,6 +31,7 @@ from neuralscope.charts.axes import (
     Shown,
     XAxis,
     end_of,
+    later_half,
     place_axis,
     spread_out,
     value_axis,
@@ -50,6 +50,10 @@ MOST_BUCKETS: Final = 250  # beyond twice as many epochs, each bucket shows its 
 MOST_HOVER: Final = 400  # places that answer the pointer; each is two marks the browser keeps
 MOST_HOVER_MOVING: Final = 100  # they are most of what a redraw costs it
 
+NARROW: Final = 260  # pixels between the axes on a telephone, where labels need most of the width
+LETTER: Final = 5.6  # pixels that a letter of a label takes, on average
+MOST_LEVELS: Final = 6  # lines of labels above each other; a label beyond them is left to its line
+
 _TIME_UNITS: Final[dict[str, tuple[float, str]]] = {
     "s": (1.0, "Training time (s)"),
     "min": (60.0, "Training time (min)"),
@@ -62,7 +66,7 @@ class EpochPoints:
     """One value a finished epoch, all arrays of the same length; NaN where nothing was measured.
 
     Attributes:
-        epoch: Number of the epoch, from 1.
+        epoch: Number of the epoch, in ascending order; 0 is the untrained network.
         seconds: Training time at its end, in seconds.
         step: Minibatches trained on until then.
         train: Loss (in nats) or accuracy (0..1) on the training set.
@@ -202,15 +206,18 @@ def learning_curves(
     quantity: Quantity = "loss",
     x_axis: XAxis = "epoch",
     log: bool = False,
+    zoomed: bool = False,
     smoothing: float = 0.0,
+    shown_at: float | None = None,
     x_domain: tuple[float, float] | None = None,
     moving: bool = False,
     height: int = 320,
 ) -> Figure:
     """Draw training and validation curves, the minibatches behind them, and what happened when.
 
-    On a linear axis the epoch curves set the scale, and minibatches beyond it are cut off at the
-    edge: the first few would otherwise press all that follows flat. On a logarithmic axis
+    The whole training is drawn, from the first epoch there is, or its later half. On a linear axis
+    the epoch curves set the scale, and minibatches beyond it are cut off at the edge: a few of them
+    would otherwise press all the others flat. On a logarithmic axis
     accuracy is drawn as the error rate, 1 - accuracy, and values without a logarithm (zero and
     below) are drawn at half of the smallest one that has one.
 
@@ -218,13 +225,15 @@ def learning_curves(
         points: One value an epoch.
         batches: The minibatch curve, as `thin` returns it, with `x` on the chosen axis: epochs
             (fractions allowed), steps, or seconds.
-        parent: The run that this one was forked from; its curves are dashed and faint, and left out
-            where they are far beyond those of this one.
+        parent: The run that this one was forked from; its curves are dashed and faint. When zoomed,
+            they are left out where they are far beyond those of this one.
         marks: Events as (x, label), with x on the same axis.
         quantity: What the values are.
         x_axis: What to lay the curves out along.
         log: Draw on a logarithmic axis.
+        zoomed: Draw the later half of the training only, on a scale of its own.
         smoothing: Weight of `smooth`, 0..0.99.
+        shown_at: Place on the axis of the epoch that is looked at elsewhere, to be marked.
         x_domain: First and last x shown (seconds for time); by itself it ends at the last point.
         moving: The run goes on and is soon drawn again: fewer places answer the pointer.
         height: Height in pixels.
@@ -259,30 +268,36 @@ def learning_curves(
     low, mean_shown, high = shown(low), smooth(shown(mean), smoothing), shown(high)
     if shown.flipped:
         low, high = high, low
-    if not log and len(x) > 1:
-        bottom, top = _view(np.concatenate([raw_train, raw_validation]), quantity)
-        low, mean_shown, high = (np.clip(curve, bottom, top) for curve in (low, mean_shown, high))
-
-    best = _best(validation, quantity)
+    seen = later_half(x) if zoomed else np.arange(len(x))
     right_end = x_domain[1] if x_domain else max(end_of(x), end_of(bin_x))
+    left_end = float(x[seen[0]]) if zoomed and len(x) else 0.0
+    if not log and len(x) > 1:
+        view = _view(np.concatenate([raw_train[seen], raw_validation[seen]]), quantity, zoomed)
+        low, mean_shown, high = (np.clip(curve, *view) for curve in (low, mean_shown, high))
+
+    best = _best(validation, quantity, epoch)
+    span = (left_end, right_end)
+    smoothed = [smooth(raw, smoothing) for raw in (raw_train, raw_validation)]
     tables = {
         "lines": pd.concat(
             pd.DataFrame(
                 {
                     "x": x[few],
                     "series": np.full(len(few), series, dtype=object),
-                    "value": smooth(raw, smoothing)[few],
+                    "value": value[few],
                     "raw": raw[few],
                 }
             )
-            for series, raw in zip(SERIES, (raw_train, raw_validation), strict=True)
-            for few in [extremes(raw, MOST_BUCKETS)]
+            for series, raw, value in zip(
+                SERIES, (raw_train, raw_validation), smoothed, strict=True
+            )
+            for few in [seen[extremes(raw[seen], MOST_BUCKETS)]]
         ),
         "hover": _hover(
             points, x, bin_x, mean, best, quantity, MOST_HOVER_MOVING if moving else MOST_HOVER
         ),
         "best": _best_table(
-            x, raw_validation, validation, epoch, best, quantity, shown.flipped, right_end
+            x, raw_validation, validation, epoch, best, quantity, shown.flipped, span
         ),
     }
     if batches is not None:
@@ -300,21 +315,25 @@ def learning_curves(
         curves = [smooth(shown(curve), smoothing) for curve in former[1:]]
         # What the parent has come to at the fork, and after it, is to be compared with.
         fork = max(int(np.searchsorted(former_x, x[0])) - 1, 0) if len(x) else 0
-        compared = [raw_train, raw_validation, *(curve[fork:] for curve in curves)]
-        beside = _view(np.concatenate(compared), quantity)
+        compared = [raw_train[seen], raw_validation[seen], *(curve[fork:] for curve in curves)]
+        beside = _view(np.concatenate(compared), quantity, zoomed)
         tables["parent"] = pd.concat(
             pd.DataFrame(
                 {
                     "x": former_x[few],
                     "series": np.full(len(few), series, dtype=object),
-                    "value": (curve if log else _within(curve, *beside))[few],
+                    "value": (_within(curve, *beside) if zoomed and not log else curve)[few],
                 }
             )
             for series, curve in zip(SERIES, curves, strict=True)
             for few in [extremes(curve, MOST_BUCKETS)]
         )
     if marks:
-        tables["marks"] = _marks_table(marks_x, [label for _, label in marks], right_end)
+        tables["marks"] = _marks_table(marks_x, [label for _, label in marks], span)
+    if shown_at is not None:
+        tables["shown"] = pd.DataFrame({"x": [shown_at / (_TIME_UNITS[unit][0] if unit else 1.0)]})
+    if zoomed:
+        tables = {name: rows[rows["x"] >= left_end] for name, rows in tables.items()}
 
     empty = not any(np.isfinite(curve).any() for curve in (train, validation, mean))
     if empty:
@@ -325,12 +344,14 @@ def learning_curves(
             x_axis=x_axis,
             unit=unit,
             log=log,
+            zoomed=zoomed,
             smoothed=smoothing > 0,
             dots=len(x) <= MOST_DOTS,
             empty=empty,
             with_batches=batches is not None,
             with_parent=bool(former),
             with_marks=bool(marks),
+            with_shown=shown_at is not None,
             x_domain=x_domain,
             height=height,
         ),
@@ -350,8 +371,14 @@ def describe_curves(points: EpochPoints, *, quantity: Quantity = "loss") -> str:
     validation = np.asarray(points.validation, dtype=np.float64)
     if len(epoch) == 0:
         return f"No epoch has finished yet, so there is no {quantity} to show."
+    n_trained = int((epoch > 0).sum())
+    if not n_trained:
+        return (
+            f"Before training: training {quantity} {_words(train[0], quantity)}, "
+            f"validation {quantity} {_words(validation[0], quantity)}."
+        )
 
-    span = "1 epoch" if len(epoch) == 1 else f"{len(epoch):,} epochs"
+    span = "1 epoch" if n_trained == 1 else f"{n_trained:,} epochs"
     values = train[np.isfinite(train)]
     if len(values) == 0:
         sentence = f"Training {quantity} has no finite value in {span}"
@@ -363,13 +390,13 @@ def describe_curves(points: EpochPoints, *, quantity: Quantity = "loss") -> str:
             course = f"{'fell' if values[-1] < values[0] else 'rose'} from {first} to {last}"
         sentence = f"Training {quantity} {course} over {span}"
 
-    best = _best(validation, quantity)
+    best = _best(validation, quantity, epoch)
     if best is not None:
         newest = np.flatnonzero(np.isfinite(validation))[-1]
         sentence += f"; validation {quantity} {_words(validation[newest], quantity)}"
         if best != newest:
             sentence += f", best {_words(validation[best], quantity)} at epoch {epoch[best]:g}"
-        elif len(validation) > 1:
+        elif n_trained > 1:
             sentence += ", the best so far"
 
     # NaN in one curve is a value that was not measured; in both, or infinity, it is divergence.
@@ -390,15 +417,16 @@ def _words(value: float, quantity: Quantity) -> str:
     return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:#.3g}"
 
 
-def _view(curves: Floats, quantity: Quantity) -> tuple[float, float]:
+def _view(curves: Floats, quantity: Quantity, zoomed: bool) -> tuple[float, float]:
     """Lowest and highest value that minibatches are drawn up to, given the epoch curves."""
     finite = curves[np.isfinite(curves)]
     if len(finite) == 0:
         return -np.inf, np.inf
     lowest, highest = float(finite.min()), float(finite.max())
+    beside = 0.3 * (highest - lowest)
     if quantity == "loss":
-        return -np.inf, 1.3 * highest
-    return lowest - max(0.3 * (highest - lowest), 0.01), np.inf
+        return (lowest - beside, highest + beside) if zoomed else (-np.inf, 1.3 * highest)
+    return lowest - max(beside, 0.01), np.inf
 
 
 def _within(values: Floats, lowest: float, highest: float) -> Floats:
@@ -413,12 +441,13 @@ def _values(points: EpochPoints, x_axis: XAxis) -> tuple[Floats, Floats, Floats]
     return x, train, validation
 
 
-def _best(validation: Floats, quantity: Quantity) -> int | None:
-    """Index of the best finite value, the earliest one of equals."""
-    if not np.isfinite(validation).any():
+def _best(validation: Floats, quantity: Quantity, epoch: Floats) -> int | None:
+    """Index of the best finite value of a trained network, the earliest one of equals."""
+    is_candidate = np.isfinite(validation) & (epoch > 0)
+    if not is_candidate.any():
         return None
     sign = 1.0 if quantity == "loss" else -1.0
-    return int(np.argmin(np.where(np.isfinite(validation), sign * validation, np.inf)))
+    return int(np.argmin(np.where(is_candidate, sign * validation, np.inf)))
 
 
 def _best_table(
@@ -429,11 +458,11 @@ def _best_table(
     best: int | None,
     quantity: Quantity,
     flipped: bool,
-    right_end: float,
+    span: tuple[float, float],
 ) -> pd.DataFrame:
     """The one row that is ringed and named, or none."""
     # The best of one is no news.
-    if best is None or np.isfinite(validation).sum() < 2:
+    if best is None or (np.isfinite(validation) & (epoch > 0)).sum() < 2:
         return pd.DataFrame({"x": [], "y": [], "label": [], "align": []})
     if flipped:
         value = f"lowest error {_words(1 - validation[best], quantity)}"
@@ -444,30 +473,40 @@ def _best_table(
             "x": [x[best]],
             "y": [shown[best]],
             "label": [f"{value}, epoch {epoch[best]:g}"],
-            "align": [_align(x[best], right_end)],
+            "align": [_align(x[best], span)],
         }
     )
 
 
-def _align(x: float, right_end: float) -> str:
+def _align(x: float, span: tuple[float, float]) -> str:
     """Text right of a line, or left of it where it would run out of the picture."""
-    return "right" if right_end > 0 and x > 0.7 * right_end else "left"
+    left, right = span
+    return "right" if right > left and x - left > 0.7 * (right - left) else "left"
 
 
-def _marks_table(x: Floats, labels: list[str], right_end: float) -> pd.DataFrame:
-    """Event labels; neighbours that would overlap go one line lower, at most three deep."""
-    order = np.argsort(x, kind="stable")
-    level, levels = 0, np.zeros(len(x), dtype=np.intp)
-    for before, at in itertools.pairwise(order):
-        near = right_end <= 0 or x[at] - x[before] < 0.25 * right_end
-        level = (level + 1) % 3 if near else 0
-        levels[at] = level
+def _marks_table(x: Floats, labels: list[str], span: tuple[float, float]) -> pd.DataFrame:
+    """Event labels, each on the highest line where it overlaps no other on a narrow chart.
+
+    Where no line is left, the text stays away and its dashed line stays.
+    """
+    left, right = span
+    pixels = (x - left) * (NARROW / (right - left) if right > left else 0.0)
+    lines = [""] * len(x)
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(MOST_LEVELS)]
+    for at in np.argsort(x, kind="stable"):
+        width = LETTER * len(labels[at]) + 10
+        start = pixels[at] - (width if _align(x[at], span) == "right" else 0)
+        for level, others in enumerate(taken):
+            if all(start >= end or start + width <= begin for begin, end in others):
+                others.append((start, start + width))
+                lines[at] = "\n" * level + labels[at]
+                break
     return pd.DataFrame(
         {
             "x": x,
             "label": labels,
-            "lines": ["\n" * down + text for down, text in zip(levels, labels, strict=True)],
-            "align": [_align(at, right_end) for at in x],
+            "lines": lines,
+            "align": [_align(at, span) for at in x],
         }
     )
 
@@ -538,12 +577,14 @@ def _template(
     x_axis: XAxis,
     unit: str,
     log: bool,
+    zoomed: bool,
     smoothed: bool,
     dots: bool,
     empty: bool,
     with_batches: bool,
     with_parent: bool,
     with_marks: bool,
+    with_shown: bool,
     x_domain: tuple[float, float] | None,
     height: int,
 ) -> Mapping[str, Any]:
@@ -557,7 +598,9 @@ def _template(
         quantity,
         log=log,
         empty=empty,
-        linear=alt.Scale(zero=quantity == "loss", nice=quantity == "accuracy"),
+        linear=alt.Scale(
+            zero=quantity == "loss" and not zoomed, nice=zoomed or quantity == "accuracy"
+        ),
     )
 
     x_title = X_TITLES.get(x_axis)
@@ -566,7 +609,7 @@ def _template(
     elif x_domain:
         x_scale = alt.Scale(domain=list(x_domain), nice=False)
     else:
-        x_scale = alt.Scale(zero=True, nice=False)
+        x_scale = alt.Scale(zero=not zoomed, nice=False)
     x = alt.X("x:Q", title=x_title or _TIME_UNITS[unit][1], scale=x_scale, axis=place_axis(x_axis))
 
     def y(field: str) -> alt.Y:
@@ -630,6 +673,8 @@ def _template(
                 fill=alt.condition(is_training, alt.value(TRAIN), alt.value(BACKGROUND)),
             )
         )
+    if with_shown:
+        layers += _shown_layers(x)
     layers += _best_layers(x, y("y"))
     if with_marks:
         layers += _mark_layers(x)
@@ -672,6 +717,17 @@ def _best_layers(x: alt.X, y: alt.Y) -> list[alt.Chart]:
             **label, stroke=BACKGROUND, strokeWidth=4, strokeJoin="round", opacity=0.85
         ).encode(text="label:N"),
         base.mark_text(**label, color=INK).encode(text="label:N"),
+    ]
+
+
+def _shown_layers(x: alt.X) -> list[alt.Chart]:
+    """A line at the epoch that is looked at elsewhere, with a triangle on the axis."""
+    base = alt.Chart(table("shown")).encode(x=x)
+    return [
+        base.mark_rule(color=INK, strokeWidth=1.2, opacity=0.45, tooltip=None),
+        base.mark_point(
+            shape="triangle-up", size=110, filled=True, color=INK, opacity=1, tooltip=None
+        ).encode(y=alt.value(alt.ExprRef(expr="height - 5"))),
     ]
 
 

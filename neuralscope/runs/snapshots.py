@@ -123,7 +123,7 @@ def when(run: Run, info: SnapshotInfo) -> str:
         # The last epoch has a name of its own, unless the weights of the best one replaced it.
         return f"epoch {run.best_epoch:,}, restored"
     if run.steps_per_epoch and info.step > info.epoch * run.steps_per_epoch:
-        return f"in epoch {info.epoch + 1:,}"
+        return f"partway through epoch {info.epoch + 1:,}"
     return f"epoch {info.epoch:,}"
 
 

@@ -53,6 +53,16 @@ def draw(
     return st.vega_lite_chart(spec=figure.spec, key=key, alt=alt, width=width, on_select=on_select)
 
 
+def zoom(key: str) -> bool:
+    """Draw the switch of curves between the whole training and its end."""
+    return st.toggle(
+        "Zoom to the end",
+        key=key,
+        help="Shows the later half of the training on a scale of its own. Off, the whole training "
+        "is shown, from the untrained network on.",
+    )
+
+
 def table(
     rows: pd.DataFrame,
     what: str,

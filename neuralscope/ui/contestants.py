@@ -268,8 +268,11 @@ def curves(
 def _line(
     run: Run, epochs: Mapping[str, Epochs], column: str, x_axis: str
 ) -> tuple[npt.NDArray[np.int64], Floats, Floats, tuple[float, float] | None]:
-    """Return epoch, x and y of a run's curve, and where it leaves its parent's."""
-    own = trained(run, epochs)
+    """Return epoch, x and y of a run's curve, and where it leaves its parent's.
+
+    The curve begins where learning does: with the untrained network, or at the fork.
+    """
+    own = trained(run, epochs) if run.is_fork else epochs[run.run_id]
     along = {"epoch": "epoch", "step": "step", "time": "seconds"}[x_axis]
     x, y = getattr(own, along).astype(np.float64), getattr(own, column)
     parent = epochs.get(run.parent_id or "")
@@ -314,6 +317,7 @@ def draw_curves(
             "dashed where both are shown.",
         ) or [drawing.SPLITS[0]]
         log = st.toggle("Log scale", key=f"{key}_log")
+        zoomed = chart.zoom(f"{key}_zoom")
     for place, quantity in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         figure = drawing.comparison_curves(
             curves(contestants, epochs, quantity=quantity, x_axis=x_axis, splits=splits),
@@ -321,6 +325,7 @@ def draw_curves(
             quantity=quantity,  # type: ignore[arg-type]
             x_axis=x_axis,  # type: ignore[arg-type]
             log=log,
+            zoomed=zoomed,
         )
         with place:
             what = f"{quantity.capitalize()} of the runs"

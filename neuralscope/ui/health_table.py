@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 import streamlit as st
 
-from neuralscope.analysis import Circumstances, Verdict, judge_layers, tell_health
+from neuralscope.analysis import Verdict, circumstances_of, judge_layers, tell_health
 from neuralscope.analysis.health import RECENT
 from neuralscope.data import known_dataset
 from neuralscope.engine import LayerHealth
@@ -64,7 +64,7 @@ def show(store: Store, run: Run, epochs: Epochs) -> None:
     with st.expander(said.summary, expanded=is_ill, key=key, icon=":material/monitor_heart:"):
         chart.table(
             said.table,
-            "Health of the layers",
+            "Layer health",
             key="health_table",
             alt=said.summary,
             of=run,
@@ -85,7 +85,8 @@ def _said(
     recent = _store.health(run_id, last=RECENT, until=epoch)
     if not recent or recent[-1].epoch != epoch:
         return None
-    verdicts = judge_layers([each.layers for each in recent], _circumstances(_run, _epochs))
+    seen = circumstances_of(_run.config, _epochs, _run.learning_rate)
+    verdicts = judge_layers([each.layers for each in recent], seen)
     info, config = known_dataset(_run.config.dataset), _run.config
     if info is None:  # a person's own data that has gone: without it the sizes are not known
         return None
@@ -96,23 +97,6 @@ def _said(
     sentences = [f"{BADGES[state]} {sentence}" for state, sentence in tell_health(verdicts)]
     table = pd.DataFrame(rows, columns=list(HEAD))
     return _Said(_summary(verdicts), table, "\n\n".join(sentences))
-
-
-def _circumstances(run: Run, epochs: Epochs) -> Circumstances:
-    config, rate = run.config, float(epochs.learning_rate[-1])
-    # The rate may have been changed since. Where no schedule multiplies it, the last step tells it.
-    is_constant = config.schedule == "constant" and not config.warmup_epochs
-    before_schedule = rate if is_constant else run.learning_rate or config.learning_rate
-    return Circumstances(
-        config.hidden,
-        config.activations,
-        config.optimizer,
-        before_schedule,
-        float(epochs.train_loss[-1]),
-        min(1.0, rate / before_schedule),
-        config.initializer,
-        float(epochs.learning_rate.max()),
-    )
 
 
 def _row(
@@ -137,10 +121,12 @@ def _row(
 
 def _summary(verdicts: Sequence[Verdict]) -> str:
     states = [verdict.state for verdict in verdicts]
-    n_bad, n_watch = states.count("bad"), states.count("watch")
-    if n_bad + n_watch == 0:
-        told = "all good"
+    n_bad, n_watch, n = states.count("bad"), states.count("watch"), len(states)
+    layers = "1 layer" if n == 1 else f"{n} layers"
+    if n_bad:
+        counts = f"{n_bad} of {layers} {'has' if n_bad == 1 else 'have'} problems"
+        if n_watch:
+            counts += f", {n_watch} to watch"
     else:
-        counts = [f"{n_bad} bad" if n_bad else "", f"{n_watch} to watch" if n_watch else ""]
-        told = f"{' and '.join(filter(None, counts))}, of {len(states)}"
-    return f"Health of the layers: {told}"
+        counts = f"{n_watch} of {layers} to watch" if n_watch else "all good"
+    return f"Layer health: {counts}"

@@ -88,7 +88,7 @@ class Moment:
 
     @property
     def label(self) -> str:
-        """When it is, for people: 'epoch 7', 'in epoch 8', 'before training'."""
+        """When it is, for people: 'epoch 7', 'partway through epoch 8'."""
         return when(self.run, self.info)
 
     @cached_property

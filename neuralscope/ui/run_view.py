@@ -14,7 +14,13 @@ import numpy as np
 import streamlit as st
 
 from neuralscope import charts
-from neuralscope.data import DatasetInfo, known_dataset
+from neuralscope.analysis import (
+    Grade,
+    find_overfitting,
+    judge_accuracy,
+    tell_overfitting,
+)
+from neuralscope.data import known_dataset
 from neuralscope.errors import DataError, NeuralScopeError, StoreError, WeightsError
 from neuralscope.runs import (
     DIVERGED,
@@ -27,6 +33,7 @@ from neuralscope.runs import (
     STOPPED,
     Epochs,
     Run,
+    SnapshotInfo,
     Steps,
     Store,
     list_snapshots,
@@ -59,11 +66,19 @@ BADGES: dict[str, tuple[str, Any, str]] = {
     QUEUED: ("Queued", "gray", ":material/hourglass_empty:"),
     RUNNING: ("Running", "blue", ":material/directions_run:"),
     PAUSED: ("Paused", "orange", ":material/pause:"),
-    FINISHED: ("Finished", "green", ":material/check:"),
+    FINISHED: ("Finished", "gray", ":material/check:"),
     STOPPED: ("Stopped", "gray", ":material/stop:"),
     DIVERGED: ("Diverged", "red", ":material/trending_up:"),
     FAILED: ("Failed", "red", ":material/error:"),
     INTERRUPTED: ("Interrupted", "orange", ":material/power_off:"),
+}
+"""How a run ended; how good it is, which is another matter, is said by the color of its result."""
+
+RESULTS: dict[Grade, tuple[Any, str]] = {
+    "nothing": (st.error, ":material/block:"),
+    "weak": (st.warning, ":material/trending_flat:"),
+    "fair": (st.info, ":material/trending_up:"),
+    "good": (st.success, ":material/flag:"),
 }
 
 
@@ -138,11 +153,14 @@ def _draw(run: Run) -> None:
         _outcome(run)
     lineage_panel.show(run)
     _figures(run, epochs)
-    _curves(store, run, epochs)
+    snapshots = list_snapshots(store, run.run_id)
+    shown = scrubber.seek(run, snapshots) if snapshots else None
+    _curves(store, run, epochs, shown)
     health_table.show(store, run, epochs)
     is_first_point = st.session_state.pop("first_point", None) == run.run_id
-    if not (is_first_point and run.is_active):  # the next look of a live run draws the rest
-        _moment(store, run)
+    # The next look of a live run draws the rest.
+    if snapshots and not (is_first_point and run.is_active):
+        _moment(run, snapshots)
     _facts(run)
 
 
@@ -252,23 +270,18 @@ def _set_rate(run_id: str, known: _LiveRate, key: str) -> None:
 
 
 def _outcome(run: Run) -> None:
-    """Say in a sentence how it ended."""
-    data = known_dataset(run.config.dataset)
+    """Say how it ended and how good that is."""
     best = ""
     if run.best_epoch is not None:
         best = (
-            f" Best on validation: {words.percent(run.best_validation_accuracy)} "
-            f"in epoch {run.best_epoch}."
+            f" Best validation accuracy: {words.percent(run.best_validation_accuracy)}, "
+            f"epoch {run.best_epoch:,}."
         )
     if run.test_accuracy is not None:
         ending = f" {words.plain(run.message)}" if run.message else ""
         if run.status != FINISHED:
             ending = f" It was stopped {_where(run)}."
-        st.success(
-            f"It reads **{words.percent(run.test_accuracy)}** of {_tested(run, data)}."
-            f"{best}{ending}",
-            icon=":material/flag:",
-        )
+        _test_result(run, run.test_accuracy, f"{best}{ending}")
     elif run.status == DIVERGED:
         st.error(f"{words.plain(run.message)}{best}", icon=":material/trending_up:")
     elif run.status == FAILED:
@@ -279,14 +292,26 @@ def _outcome(run: Run) -> None:
         st.warning(f"{ended}{kept}{best}", icon=":material/power_off:")
 
 
-def _tested(run: Run, data: DatasetInfo | None) -> str:
-    """Say what it was tested on, and how many of that it got wrong."""
+def _test_result(run: Run, accuracy: float, more: str) -> None:
+    """Say how many of the test pictures it gets right, in the color of that."""
+    measured = f"Test accuracy **{words.percent(accuracy)}**"
+    data = known_dataset(run.config.dataset)
     if data is None:  # a person's own data that has gone since
-        return "the test pictures, which it had never seen"
-    n_wrong = round((1 - (run.test_accuracy or 0.0)) * data.n_test)
-    return (
-        f"the {data.n_test:,} test {data.noun}s, which it had never seen; {n_wrong:,} it gets wrong"
+        st.info(f"{measured}.{more}", icon=":material/flag:")
+        return
+    n_wrong = round((1 - accuracy) * data.n_test)
+    result = judge_accuracy(accuracy, data.n_test, data.contents.label_counts)
+    sentence = (
+        f"{measured}: it gets {n_wrong:,} of the {data.n_test:,} test {data.noun}s wrong, none of "
+        "which it had seen."
     )
+    baseline = f"always answering the most frequent class scores {words.percent(result.baseline)}"
+    if result.grade == "nothing":
+        sentence = f"**It has learned nothing.** {sentence} That is chance: {baseline}."
+    elif result.grade == "weak":
+        sentence += f" That is weak: {baseline}."
+    show_box, icon = RESULTS[result.grade]
+    show_box(f"{sentence}{more}", icon=icon)
 
 
 def _where(run: Run) -> str:
@@ -303,10 +328,12 @@ def _figures(run: Run, epochs: Epochs) -> None:
     is_long = run.config.epochs >= MANY_EPOCHS
     validation = epochs.validation_accuracy[-1] if len(epochs.epoch) else None
     before = epochs.validation_accuracy[-2] if len(epochs.epoch) > 1 else None
-    change = None
+    change, has_changed = None, False
     if validation is not None and before is not None:
-        change = f"{100 * (validation - before):+.2f} points"
-    best = f"epoch {run.best_epoch}" if run.best_epoch is not None else None
+        points = f"{100 * (validation - before):+.2f}"
+        has_changed = float(points) != 0
+        change = f"{points} points" if has_changed else "no change"
+    best = f"epoch {run.best_epoch:,}" if run.best_epoch is not None else None
     left = run.seconds_left if run.is_active else None
 
     with st.container(horizontal=True, key="figures"):
@@ -315,7 +342,10 @@ def _figures(run: Run, epochs: Epochs) -> None:
             "Validation accuracy",
             words.percent(validation),
             delta=change,
-            help="Share of the validation examples it reads right; it never learns from these.",
+            delta_color="normal" if has_changed else "off",
+            delta_arrow="auto" if has_changed else "off",
+            help="Share of the validation examples it gets right, since the epoch before. It never "
+            "learns from these.",
             width=METRIC_WIDTH,
         )
         st.metric(
@@ -345,8 +375,8 @@ def _figures(run: Run, epochs: Epochs) -> None:
 # Curves ------------------------------------------------------------------------------------------
 
 
-def _curves(store: Store, run: Run, epochs: Epochs) -> None:
-    st.subheader("How it learns", anchor=False)
+def _curves(store: Store, run: Run, epochs: Epochs, shown: SnapshotInfo | None) -> None:
+    st.subheader("Learning curves", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", key="curve_options"):
         x_axis = st.segmented_control(
             "Over",
@@ -357,17 +387,27 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
             format_func=str.capitalize,
         )
         log = st.toggle("Log scale", key="curves_log")
+        zoomed = chart.zoom("curves_zoom")
         smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="curves_smoothing", width=240)
     if not len(epochs.epoch):
-        st.caption("The first point comes as soon as the data is loaded.")
+        st.caption("The first point appears as soon as the data is loaded.")
         return
 
+    overfitting = find_overfitting(epochs.epoch, epochs.train_loss, epochs.validation_loss)
     steps = resources.steps_so_far(run.run_id, run.rewinds).read(run.run_id)
     marks = [
         (_along(x_axis, event.step, event.seconds, run.steps_per_epoch), event.text)
         for event in store.events(run.run_id)
         if event.kind in MARKED_EVENTS
     ]
+    marks_of_loss = list(marks)
+    if overfitting is not None:
+        at = int(np.searchsorted(epochs.epoch, overfitting.since))
+        place = {"epoch": epochs.epoch, "step": epochs.step, "time": epochs.seconds}[x_axis][at]
+        marks_of_loss.append((float(place), f"overfitting since epoch {overfitting.since:,}"))
+    shown_at = None
+    if shown is not None:
+        shown_at = _along(x_axis, shown.step, shown.seconds, run.steps_per_epoch)
     batches = charts.thin(_steps_along(x_axis, steps, run.steps_per_epoch), steps.loss, MOST_BINS)
     parent = store.epochs(run.parent_id) if run.is_fork and run.parent_id else None
     left, right = st.columns(2)
@@ -376,32 +416,36 @@ def _curves(store: Store, run: Run, epochs: Epochs) -> None:
             _points(epochs, quantity),
             batches=batches if quantity == "loss" else None,
             parent=_points(parent, quantity) if parent and len(parent.epoch) else None,
-            marks=marks,
+            marks=marks_of_loss if quantity == "loss" else marks,
             quantity=quantity,  # type: ignore[arg-type]
             x_axis=x_axis,  # type: ignore[arg-type]
             log=log,
+            zoomed=zoomed,
             smoothing=smoothing,
+            shown_at=shown_at,
             moving=run.is_active,
         )
         with column:
             what = f"{quantity.capitalize()} of the run"
             chart.draw(figure, what, key=f"curves_{quantity}", of=run)
     st.caption(
-        "Loss is how surprised the network is by the right answer; accuracy is how often it is "
-        "right. When training goes on improving and validation does not, it has begun to learn "
-        "the training examples by heart."
+        "Loss measures how surprised the network is by the right answers; accuracy is the share it "
+        "gets right. The pale line is the mean loss of the minibatches, the pale band their range. "
+        "The triangle marks the epoch that is shown below."
     )
+    # The place is always taken: else all that follows would be drawn anew.
+    with st.empty():
+        if overfitting is not None:
+            st.warning(tell_overfitting(overfitting), icon=":material/call_split:")
 
 
 def _points(epochs: Epochs, quantity: str) -> charts.EpochPoints:
-    # The untrained network would press all that follows flat; it shows only while it is alone.
-    shown = slice(int(epochs.epoch[0] == 0 and len(epochs.epoch) > 1), None)
     return charts.EpochPoints(
-        epochs.epoch[shown],
-        epochs.seconds[shown],
-        epochs.step[shown],
-        getattr(epochs, f"train_{quantity}")[shown],
-        getattr(epochs, f"validation_{quantity}")[shown],
+        epochs.epoch,
+        epochs.seconds,
+        epochs.step,
+        getattr(epochs, f"train_{quantity}"),
+        getattr(epochs, f"validation_{quantity}"),
     )
 
 
@@ -420,23 +464,19 @@ def _steps_along(x_axis: str, steps: Steps, steps_per_epoch: int) -> np.ndarray[
 # The network as it is now ------------------------------------------------------------------------
 
 
-def _moment(store: Store, run: Run) -> None:
-    """The matrix, the weights and the mistakes of the newest snapshot."""
-    snapshots = list_snapshots(store, run.run_id)
-    if not snapshots:
-        return
-    st.subheader("The network as it is" if run.is_active else "The network as it was", anchor=False)
-    info = scrubber.controls(run, snapshots)
+def _moment(run: Run, snapshots: list[SnapshotInfo]) -> None:
+    """The matrix, the weights and the mistakes of the snapshot that is shown."""
+    st.subheader("Inside the network", anchor=False)
+    info = scrubber.draw_controls(run, snapshots)
     try:
         moment = resources.pictures(run, info)
     except (WeightsError, DataError) as error:
         if not run.is_active:  # while it is live, the next look will find a newer one
             st.warning(words.plain(error), icon=":material/error:")
         return
-    live = run.is_active
     side_by_side = st.container(horizontal=True, gap="medium", key="now")
     with side_by_side.container(width=512):
-        st.subheader("What it takes for what", anchor=False)
+        st.subheader("Confusion matrix", anchor=False)
         chart.draw(
             moment.confusion,
             f"Confusion matrix on the validation {moment.noun}s",
@@ -446,22 +486,21 @@ def _moment(store: Store, run: Run) -> None:
             width="content",
         )
         st.caption(
-            f"The {moment.n_validation:,} validation {moment.noun}s: each row a true "
-            f"{moment.class_noun}, each column an "
-            "answer. Right answers lie on the diagonal."
+            f"The {moment.n_validation:,} validation {moment.noun}s: each row is a true "
+            f"{moment.class_noun}, each column an answer. Right answers lie on the diagonal."
         )
     with side_by_side.container(width=436):
-        st.subheader("What the first layer looks for", anchor=False)
+        st.subheader("Weights of the first layer", anchor=False)
         st.image(moment.weights, width="stretch", alt=moment.weights_text)
         st.caption(
-            "One picture for each unit: ink where it is red excites the unit, ink where it is "
-            "blue quiets it."
+            "One picture for each unit: ink on red excites the unit, ink on blue inhibits it."
         )
-    st.subheader("What it gets wrong right now" if live else "What it gets wrong", anchor=False)
+    st.subheader("Mistakes", anchor=False)
     if moment.n_wrong:
         st.caption(
-            f"{moment.n_wrong:,} of {moment.n_validation:,} validation {moment.noun}s; those it is "
-            "surest of first. Each is labelled true → answered, with the confidence in the answer."
+            f"It gets {moment.n_wrong:,} of the {moment.n_validation:,} validation {moment.noun}s "
+            "wrong; the most confident mistakes come first. Each is labeled true → answer, with "
+            "the confidence in the answer."
         )
         chart.draw(
             moment.mistakes,
@@ -472,13 +511,11 @@ def _moment(store: Store, run: Run) -> None:
             width="content",
         )
     else:
-        st.caption(
-            f"Nothing: all {moment.n_validation:,} validation {moment.noun}s are read right."
-        )
+        st.caption(f"None: it gets all {moment.n_validation:,} validation {moment.noun}s right.")
 
 
 def _facts(run: Run) -> None:
-    """What computed the run, for whoever wants to repeat it."""
+    """What computed the run, to repeat it."""
     with st.expander("Configuration and machine", icon=":material/receipt_long:"):
         if st.button(
             "Set up a run like this",

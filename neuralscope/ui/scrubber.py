@@ -10,6 +10,7 @@ Shared between pages by session state, and kept in the address:
     run_seen     the run (see `run_picker`)
     epoch_seen   the epoch; None for the latest, which follows a live run
     film         whether a film is playing
+    film_speed   how many times the normal speed it plays at
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ REDRAW_EVERY = 0.5
 """Seconds between two looks at a live run."""
 
 FRAME_EVERY = 0.6
-"""Seconds between two pictures of a film."""
+"""Seconds between two pictures of a film at normal speed."""
+
+SPEEDS = (0.5, 1.0, 2.0, 4.0)
 
 _SLIDER = "scrubber"
 
@@ -54,7 +57,7 @@ def follow(draw: Draw) -> None:
 def pace(run: Run) -> float | None:
     """Return the seconds until the next look, or None where nothing moves by itself."""
     if st.session_state.get("film"):
-        return FRAME_EVERY
+        return _frame_every()
     is_followed = run.is_active and st.session_state.get("epoch_seen") is None
     return REDRAW_EVERY if is_followed else None
 
@@ -94,24 +97,40 @@ def controls(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
         run: The run as it stands.
         snapshots: Its snapshots in the order of training, at least one.
     """
+    seek(run, snapshots)
+    return draw_controls(run, snapshots)
+
+
+def seek(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
+    """Return the snapshot that is shown now; a film that plays goes on to its next if it is time.
+
+    Call it once in each drawing.
+    """
     stops = _stops(run, snapshots)
     _advance_film(stops)
+    return stops[_nearest_stop(stops)]
+
+
+def draw_controls(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
+    """Draw the controls where `seek` has been called already; see `controls`."""
+    stops = _stops(run, snapshots)
     stop = _nearest_stop(stops)
     info = stops[stop]
     with st.container(horizontal=True, vertical_alignment="bottom", key="scrubber_row"):
         playing = bool(st.session_state.get("film"))
         st.button(
-            "Stop the film" if playing else "Play",
-            icon=":material/stop_circle:" if playing else ":material/slideshow:",
+            "Pause the film" if playing else "Play",
+            icon=":material/pause_circle:" if playing else ":material/slideshow:",
             key="film_button",
             on_click=_stop_film if playing else _start_film,
             disabled=len(stops) < 2,
-            help="Runs through the training as a film, one snapshot after the other.",
+            help="Plays the training as a film, one checkpoint after the other.",
         )
         if len(stops) > 1:
+            _speed()
             _slider(list(stops), stop)
     best = f" · best on validation: epoch {run.best_epoch:,}" if run.best_epoch else ""
-    n_kept = f"{len(stops):,} moments kept" if len(stops) > 1 else "the only moment kept so far"
+    n_kept = f"{len(stops):,} checkpoints" if len(stops) > 1 else "the only checkpoint so far"
     st.caption(f"Showing **{when(run, info)}** of {run.config.epochs:,} · {n_kept}{best}")
     if problem := st.session_state.get("epoch_problem"):
         st.warning(words.plain(problem), icon=":material/search_off:")
@@ -137,7 +156,7 @@ def _nearest_stop(stops: dict[str, SnapshotInfo]) -> str:
         return str(wanted)
     nearest = min(stops, key=lambda stop: abs(stops[stop].epoch - wanted))
     st.session_state["epoch_problem"] = (
-        f"Epoch {wanted:,} is not among the moments kept of this run; this is the nearest."
+        f"This run has no checkpoint of epoch {wanted:,}; the nearest one is shown."
     )
     st.session_state["epoch_seen"] = None if nearest == LATEST else int(nearest)
     return nearest
@@ -176,12 +195,29 @@ def _moved() -> None:
     stop = state[_SLIDER]
     # A browser that is behind repeats where the film has just been, as if it had been asked for.
     since = time.monotonic() - state.get("film_shown", 0.0)
-    if stop == state.get("film_before") and since < FRAME_EVERY:
+    if stop == state.get("film_before") and since < _frame_every():
         return
     run_picker.look_at_epoch(_epoch_of(stop))
 
 
 # The film ----------------------------------------------------------------------------------------
+
+
+def _speed() -> None:
+    st.session_state.setdefault("film_speed", 1.0)
+    st.selectbox(
+        "Speed",
+        SPEEDS,
+        key="film_speed",
+        format_func=lambda speed: f"{speed:g}×",
+        help="How fast the film plays.",
+        width=92,
+    )
+
+
+def _frame_every() -> float:
+    """Return the seconds between two pictures of a film."""
+    return FRAME_EVERY / float(st.session_state.get("film_speed", 1.0))
 
 
 def _start_film() -> None:
@@ -205,7 +241,7 @@ def _advance_film(stops: dict[str, SnapshotInfo]) -> None:
             state["epoch_seen"] = _epoch_of(next(iter(stops)))
         state["film_shown"], state["film_before"] = now, None
         return
-    if now - state.get("film_shown", 0.0) < FRAME_EVERY / 2:
+    if now - state.get("film_shown", 0.0) < _frame_every() / 2:
         return  # a click somewhere else has drawn the page in between
     state["film_shown"] = now
     state["film_before"] = _nearest_stop(stops)
@@ -238,9 +274,9 @@ def _nothing_yet(run: Run, every: float | None) -> None:
     if run.status == QUEUED:
         text = "This run is waiting for its turn; there is something to see once it has begun."
     elif run.is_active:
-        text = "The first moment of this run is about to be kept."
+        text = "The first checkpoint of this run is about to be written."
     else:
-        text = "This run ended before anything was kept of it; choose another."
+        text = "This run ended before its first checkpoint; choose another."
     st.info(text, icon=":material/hourglass_empty:")
     address.write_moment(run.run_id, None)
     if pace(run) != every:
@@ -287,7 +323,7 @@ def choose_other(now: Moment, key: str, label: str) -> Moment | None:
         if run.run_id == now.run.run_id:
             stops = {stop: info for stop, info in stops.items() if info != now.info}
         if not stops:
-            st.caption(f"{words.plain(run.name)}: nothing is kept of it yet.")
+            st.caption(f"{words.plain(run.name)}: it has no checkpoint yet.")
             return None
         first = next(iter(stops)) if run.run_id == now.run.run_id else list(stops)[-1]
         stop = st.selectbox(

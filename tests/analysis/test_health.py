@@ -203,7 +203,7 @@ def test_a_rate_that_was_too_high_is_blamed_after_it_is_lowered() -> None:
 
 @pytest.mark.parametrize("trouble", [ill(dead=0.9), ill(update_ratio=1e-7)])
 def test_small_first_weights_are_named_as_the_cause(trouble: LayerHealth) -> None:
-    cause = "the first weights were likely too small, choose the initialiser 'auto'."
+    cause = "the first weights were likely too small, choose the initializer 'auto'."
     assert verdict(trouble, initializer="normal").problem.endswith(cause)
     assert not verdict(trouble, initializer="auto").problem.endswith(cause)
 
@@ -226,7 +226,7 @@ def test_what_makes_the_gradient_vanish_is_named() -> None:
     start = "the gradient is 200,000 times smaller than the last layer's; "
     assert problem(**deep) == start + "use relu instead of tanh."
     assert problem(**deep, initializer="normal") == (
-        start + "use relu instead of tanh and choose the initialiser 'auto'."
+        start + "use relu instead of tanh and choose the initializer 'auto'."
     )
     assert problem(hidden=(64, 64), activations=("relu", "relu")) == start + "use fewer layers."
 
@@ -238,7 +238,7 @@ def test_the_worst_is_told() -> None:
 
 
 def test_layers_with_one_problem_share_a_sentence() -> None:
-    good, slow, dead = Verdict("good", ""), Verdict("watch", "it is slow."), Verdict("bad", "dead.")
+    good, slow, dead = Verdict("good", ""), Verdict("watch", "it is slow"), Verdict("bad", "dead")
     assert tell_health([good, good]) == []
     assert tell_health([slow, slow, slow, good, dead]) == [
         ("watch", "Layers 1, 2 and 3: it is slow."),

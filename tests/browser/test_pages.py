@@ -255,7 +255,7 @@ def test_play_shows_one_moment_after_the_other_and_stops_at_the_last(
     expect(tab.metric("Errors")).to_have_text(trained.errors(9))
     tab.page.evaluate(WATCH_MOMENTS)
     tab.button("Play").click()
-    tab.button("Stop the film").wait_for()
+    tab.button("Pause the film").wait_for()
     tab.button("Play").wait_for()
     assert tab.page.evaluate("window.moments") == [f"epoch {epoch}" for epoch in range(9, 13)]
     expect(tab.slider("Epoch")).to_have_attribute("aria-valuetext", "12")

@@ -203,11 +203,11 @@ def test_seeds_of_one_configuration_are_a_mean_with_a_band(store: Store) -> None
     assert len(lines(ids, store, together=False)) == 2
 
 
-def test_the_untrained_network_is_left_out(store: Store, runs: Runs) -> None:
+def test_the_curve_begins_with_the_untrained_network(store: Store, runs: Runs) -> None:
     run = runs.trained(epochs=2)
     assert store.epochs(run.run_id).epoch.tolist() == [0, 1, 2]
     (curve,) = lines([run.run_id], store)
-    assert list(curve.x) == [1, 2]
+    assert list(curve.x) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

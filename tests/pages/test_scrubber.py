@@ -137,8 +137,8 @@ def test_an_epoch_that_was_not_kept_gives_the_nearest_and_says_so(
     nearest = min(kept(store, run), key=lambda epoch: abs(epoch - gone))
     page = look(run=run.run_id, epoch=str(gone))
     assert drawn(page) == f"epoch {nearest}"
-    assert page.says(f"Epoch {gone} is not among the moments kept")
-    assert look(run=run.run_id, epoch="99999").says("Epoch 99,999 is not among")
+    assert page.says(f"This run has no checkpoint of epoch {gone}; the nearest one is shown.")
+    assert look(run=run.run_id, epoch="99999").says("no checkpoint of epoch 99,999")
 
 
 @pytest.mark.parametrize("rubbish", ["-3", "1.5", "rubbish", "²", "9" * 4000, "1e3", "nan"])
@@ -219,7 +219,7 @@ def test_the_film_runs_through_all_moments_and_ends_at_the_last(
     runs.trained(epochs=3)
     page = look().click("Play")
     seen = [drawn(page)]
-    while "Stop the film" in page.labels():
+    while "Pause the film" in page.labels():
         seen.append(drawn(page.look()))
     assert seen == ["before training", "epoch 1", "epoch 2", "epoch 3"]
     assert page.value("Epoch") == "3"
@@ -236,7 +236,7 @@ def test_the_film_goes_on_from_where_the_scrubber_is(
 
 def test_the_film_can_be_stopped_where_it_is(look: Open, run: Run, quick_film: None) -> None:
     page = look(run=run.run_id).click("Play").look().look()
-    page.click("Stop the film")
+    page.click("Pause the film")
     here = drawn(page)
     assert here not in {"before training", "epoch 30"}
     assert drawn(page.look()) == here
@@ -257,7 +257,7 @@ def test_a_browser_that_repeats_the_picture_before_does_not_end_the_film(
     page.set("Epoch", "2")
     assert drawn(page) == "epoch 3"
     assert page.value("Epoch") == "3"
-    assert "Stop the film" in page.labels()
+    assert "Pause the film" in page.labels()
     page.set("Epoch", "1")  # nobody repeats that: it is a wish
     assert drawn(page) == "epoch 1"
     assert "Play" in page.labels()

@@ -21,12 +21,12 @@ SICK = {"learning_rate": 10.0, "hidden": (32,)}
 
 def panel(page: Page) -> Any:
     """Return the one place that tells of the layers' health."""
-    (found,) = [each for each in page.app.expander if each.label.startswith("Health of the layers")]
+    (found,) = [each for each in page.app.expander if each.label.startswith("Layer health")]
     return found
 
 
 def has_panel(page: Page) -> bool:
-    return any(each.label.startswith("Health of the layers") for each in page.app.expander)
+    return any(each.label.startswith("Layer health") for each in page.app.expander)
 
 
 def rows(page: Page) -> list[list[str]]:
@@ -43,7 +43,7 @@ def sentences(page: Page) -> list[str]:
 def test_a_healthy_run_is_told_in_one_folded_line(open_page: OpenPage, runs: Runs) -> None:
     run = runs.running(learned=3, hidden=(32, 16))
     page = open_page(run=run.run_id)
-    assert panel(page).label == "Health of the layers: all good"
+    assert panel(page).label == "Layer health: all good"
     assert not panel(page).proto.expanded
     assert sentences(page) == []
     assert "about 0.1 % is usual" in panel(page).caption[0].value
@@ -67,7 +67,7 @@ def test_a_sick_run_opens_the_table_and_names_cause_and_cure(
     open_page: OpenPage, runs: Runs
 ) -> None:
     page = open_page(run=runs.running(learned=3, **SICK).run_id)
-    assert panel(page).label == "Health of the layers: 2 bad, of 2"
+    assert panel(page).label == "Layer health: 2 of 2 layers have problems"
     assert panel(page).proto.expanded
     first, second = rows(page)
     assert first[2] == "100 % dead"
@@ -82,7 +82,7 @@ def test_a_sick_run_opens_the_table_and_names_cause_and_cure(
 def test_a_run_to_watch(open_page: OpenPage, runs: Runs) -> None:
     run = runs.running(learned=2, hidden=(16,) * 4, activation="sigmoid")
     page = open_page(run=run.run_id)
-    assert panel(page).label == "Health of the layers: 1 to watch, of 5"
+    assert panel(page).label == "Layer health: 1 of 5 layers to watch"
     assert panel(page).proto.expanded
     (sentence,) = sentences(page)
     assert sentence.startswith(":orange-badge[:material/visibility: watch] Layer 1: the gradient ")
@@ -91,7 +91,7 @@ def test_a_run_to_watch(open_page: OpenPage, runs: Runs) -> None:
 
 def test_an_ended_run_keeps_its_last_verdict(open_page: OpenPage, runs: Runs) -> None:
     page = open_page(run=runs.trained(epochs=3, **SICK).run_id)
-    assert panel(page).label == "Health of the layers: 2 bad, of 2"
+    assert panel(page).label == "Layer health: 2 of 2 layers have problems"
 
 
 def test_before_the_first_epoch_is_over(open_page: OpenPage, runs: Runs) -> None:
@@ -129,7 +129,7 @@ def test_a_run_begun_before_this_was_recorded_and_gone_on_with(
     hand = runs.running(learned=3)
     with store._database.writing() as db:
         db.execute("DELETE FROM layer_health WHERE epoch < 3")
-    assert panel(open_page(run=hand.run_id)).label == "Health of the layers: all good"
+    assert panel(open_page(run=hand.run_id)).label == "Layer health: all good"
 
 
 def test_it_follows_a_live_run(open_page: OpenPage, runs: Runs) -> None:
@@ -179,7 +179,7 @@ def test_a_rate_that_runs_out_as_planned_is_no_trouble(
     open_page: OpenPage, runs: Runs, schedule: str
 ) -> None:
     run = runs.trained(epochs=4, schedule=schedule, hidden=(32,))
-    assert panel(open_page(run=run.run_id)).label == "Health of the layers: all good"
+    assert panel(open_page(run=run.run_id)).label == "Layer health: all good"
 
 
 def test_between_two_epochs_nothing_is_computed(

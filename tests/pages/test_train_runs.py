@@ -16,6 +16,7 @@ import pytest
 import streamlit as st
 
 from neuralscope.data import DATASETS, Dataset, load_dataset
+from neuralscope.engine import EpochEnd
 from neuralscope.runs import (
     DIVERGED,
     FAILED,
@@ -24,6 +25,7 @@ from neuralscope.runs import (
     RunConfig,
     Store,
 )
+from neuralscope.runs.store import Progress
 from neuralscope.ui import run_picker, run_view
 
 if TYPE_CHECKING:
@@ -138,7 +140,7 @@ def test_a_queued_run_says_its_place(open_page: Open, runs: Runs) -> None:
     assert open_page(run=first.run_id).says("Place 1 in the queue.")
     page = open_page(run=second.run_id)
     assert page.says("Place 2 in the queue.")
-    assert page.says("The first point comes as soon as the data is loaded.")
+    assert page.says("The first point appears as soon as the data is loaded.")
     assert page.metric("Validation accuracy") == "–"
 
 
@@ -268,11 +270,57 @@ def test_a_finished_run_says_how_it_did_on_the_test_digits(open_page: Open, runs
     run = runs.finished()
     assert run.test_accuracy is not None
     page = open_page(run=run.run_id)
-    [sentence] = page.said("success")
-    assert f"It reads **{100 * run.test_accuracy:.2f} %** of the 360 test digits" in sentence
-    assert f"{round(360 * (1 - run.test_accuracy))} it gets wrong" in sentence
-    assert f"in epoch {run.best_epoch}" in sentence
+    [sentence] = page.said("success", "info")
+    assert f"Test accuracy **{100 * run.test_accuracy:.2f} %**" in sentence
+    assert (
+        f"it gets {round(360 * (1 - run.test_accuracy))} of the 360 test digits wrong" in sentence
+    )
+    assert sentence.endswith(f", epoch {run.best_epoch}.")
     assert page.metric("Epoch") == "2 of 2"
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "kind", "words"),
+    [
+        (0.0892, "error", "**It has learned nothing.** Test accuracy **8.92 %**"),
+        (0.11, "error", "always answering the most frequent class scores 10.18 %"),
+        (0.4, "warning", "That is weak"),
+        (0.7, "info", "Test accuracy **70.00 %**"),
+        (0.95, "success", "Test accuracy **95.00 %**"),
+    ],
+)
+def test_the_color_of_a_result_is_that_of_its_worth(
+    open_page: Open, runs: Runs, accuracy: float, kind: str, words: str
+) -> None:
+    run = runs.running(1, epochs=1)
+    runs.store.end(run.run_id, FINISHED, test_accuracy=accuracy)
+    page = open_page(run=run.run_id)
+    [sentence] = page.said("error", "warning", "info", "success")
+    assert page.said(kind) == [sentence]
+    assert words in sentence
+    assert "gray-badge" in page.said("markdown")[0], "that it has finished is no praise"
+
+
+def test_an_accuracy_that_stays_is_no_progress(open_page: Open, runs: Runs) -> None:
+    run = runs.running(2, learning_rate=1e-5)
+    page = open_page(run=run.run_id)
+    [metric] = [each for each in page.app.metric if each.label == "Validation accuracy"]
+    assert metric.delta == "no change"
+    assert metric.proto.color == metric.proto.MetricColor.GRAY
+    assert metric.proto.direction == metric.proto.MetricDirection.NONE
+
+
+def test_overfitting_is_named_and_marked_with_its_epoch(open_page: Open, runs: Runs) -> None:
+    run = runs.running(1)
+    for epoch, loss in enumerate((0.5, 0.4, 0.5, 0.6, 0.7), 2):
+        end = EpochEnd(epoch, 45 * epoch, 1 / epoch, 0.9, loss, 0.8, 0.2, ())
+        runs.store.record(run.run_id, Progress(epoch, 45 * epoch, epoch, 1.0, 0.2), [], [(end, 1)])
+    page = open_page(run=run.run_id)
+    [sentence] = page.said("warning")
+    assert sentence.startswith(
+        "Overfitting since epoch 3: validation loss has risen from 0.40 to 0.70"
+    )
+    assert page.marks() == [(3.0, "overfitting since epoch 3")]
 
 
 def test_a_run_that_stopped_early_says_so_and_marks_it(open_page: Open, runs: Runs) -> None:
@@ -550,7 +598,7 @@ def test_a_run_whose_data_is_not_here_has_curves_but_no_pictures(
         digest="",
     )
     run = runs.queued(dataset="mnist").start(made_up).learn(2)
-    runs.store.end(run.run_id, STOPPED, test_accuracy=0.5)
+    runs.store.end(run.run_id, STOPPED, test_accuracy=0.95)
     page = open_page(run=run.run_id)
     assert set(page.charts()) == {"lines"}
     [sentence] = page.said("warning")
