@@ -224,7 +224,7 @@ def _show_found(pictures: Pictures, is_dark_on_light: bool) -> tuple[str, bool]:
     if is_dark_on_light:
         st.info(
             "These pictures show dark ink on light paper: the paper is about "
-            f"{pictures.pixel_max}. NeuralScope expects 0 for paper and large values for ink.",
+            f"{pictures.pixel_max:,}. NeuralScope expects 0 for paper and large values for ink.",
             icon=":material/invert_colors:",
         )
     invert = st.toggle(

@@ -61,7 +61,7 @@ class LabelUnclear(Unfit):
     """Two or more columns may be the label, and a person must say which is.
 
     Attributes:
-        columns: What each column that may be is called, by its number.
+        columns: What each column that may be is describe_column, by its number.
     """
 
     def __init__(self, columns: Mapping[int, str]) -> None:
@@ -70,7 +70,7 @@ class LabelUnclear(Unfit):
         self.columns = dict(columns)
 
 
-def called(number: int, name: str) -> str:
+def describe_column(number: int, name: str) -> str:
     """Return how a column is called in a sentence: by its number, and its name if it has one."""
     return f"column {number} '{shown(name)}'" if name else f"column {number}"
 

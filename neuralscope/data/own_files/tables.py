@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralscope.data.own_files.columns import (
-    called,
     columns_of,
+    describe_column,
     is_header,
     is_number,
     part_named,
@@ -90,7 +90,7 @@ def read_table(
         wanted = str(numbers_in_file.index(int(wanted)) + 1)
     columns = columns_of(sheet.header, sheet.rows, wanted=wanted, shape=shape)
     names = sheet.header or [""] * len(sheet.rows[0])
-    titles = [called(*each) for each in zip(numbers_in_file, names, strict=True)]
+    titles = [describe_column(*each) for each in zip(numbers_in_file, names, strict=True)]
     extra = () if columns.part is None else (columns.part,)
     as_text = (*columns.candidates, *extra)
     used = sorted({*columns.pixels, *as_text})
