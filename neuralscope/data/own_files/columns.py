@@ -61,7 +61,7 @@ class LabelUnclear(Unfit):
     """Two or more columns may be the label, and a person must say which is.
 
     Attributes:
-        columns: What each column that may be is describe_column, by its number.
+        columns: The name of each column that may be the label, by its number.
     """
 
     def __init__(self, columns: Mapping[int, str]) -> None:
