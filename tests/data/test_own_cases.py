@@ -285,8 +285,8 @@ class TestTurning:
         name = add_dataset(path, orientation="transpose", invert=True, data_home=home)
         info = own_datasets(home)[name]
         assert info.description == (
-            "30 pictures of 3 x 2 pixels in 3 classes, added from a file and rows and columns "
-            "swapped and inverted."
+            "30 pictures of 3 x 2 pixels in 3 classes, added from a file, rows and columns "
+            "swapped, ink and paper swapped."
         )
         assert own_datasets(home)[plain].description.endswith("added from a file.")
         x, turned = (load_dataset(each, data_home=home).x_train for each in (plain, name))

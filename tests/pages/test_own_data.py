@@ -231,7 +231,9 @@ def test_ink_on_paper_is_swapped_unless_one_says_no(
     wait(page.click("Add"))
     [(key, info)] = [each for each in own_datasets().items() if each[1].title == "paper"]
     assert info.image_shape == (6, 8)
-    assert info.description.endswith("added from a file and rows and columns swapped and inverted.")
+    assert info.description.endswith(
+        "added from a file, rows and columns swapped, ink and paper swapped."
+    )
     assert set(map(bytes, load_dataset(key).x_test)) <= {(255 - each.T).tobytes() for each in x}
 
 

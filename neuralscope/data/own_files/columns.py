@@ -99,7 +99,7 @@ def is_header(first: Sequence[str], second: Sequence[str]) -> bool:
         return True  # 'Y' may be a class too
     # Numbers that count are how pandas names columns; one of two others may be an index, unnamed.
     counts = len(numbers) > 4 and len(numbers) >= len(first) - 2 and _counts(numbers)
-    return counts and (stands_over_numbers or not names)
+    return (counts and (stands_over_numbers or not names)) or _is_renamed(first)
 
 
 def columns_of(
@@ -351,6 +351,20 @@ def _counts(cells: Sequence[str]) -> bool:
     return bool(cells) and any(
         all(cell == str(i) for i, cell in enumerate(cells, first)) for first in (0, 1)
     )
+
+
+def _is_renamed(cells: Sequence[str]) -> bool:
+    """Return whether a row is what pandas makes of a row of numbers that it took for a header.
+
+    Of a second 0 it makes 0.1, of a third 0.2.
+    """
+    times: Counter[str] = Counter()
+    for cell in cells:
+        match = re.fullmatch(r"([0-9]+)(?:\.([0-9]+))?", cell)
+        if not match or int(match[2] or 0) != times[match[1]]:
+            return False
+        times[match[1]] += 1
+    return len(cells) > 4 and len(times) < len(cells) / 2
 
 
 def _says_parts(name: str, values: Sequence[str]) -> bool:
