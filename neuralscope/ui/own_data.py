@@ -214,7 +214,7 @@ def _show_found(pictures: Pictures, is_dark_on_light: bool) -> tuple[str, bool]:
         f"{len(pictures.class_names)} classes",
         *pictures.notes,
     ]
-    st.caption("  \n".join(f"{words.plain(_capital(note))}." for note in notes))
+    st.caption("  \n".join(f"{words.plain(note)}" for note in notes))
     orientation = st.selectbox(
         "Turn the pictures",
         options=list(ORIENTATIONS),

@@ -57,9 +57,9 @@ def read(name: str, **options: Any) -> Pictures:
             "0 1 2",
             [
                 "train.csv: label: column 1 'label', 3 classes",
-                "left out: sample_submission.csv, it has no pixels",
-                "left out: test.csv, it has 64 pixels and no label: this looks like a test file "
-                "without labels",
+                "left out: sample_submission.csv (it has no pixels)",
+                "left out: test.csv (it has 64 pixels and no label: this looks like a test file "
+                "without labels)",
             ],
         ),
         (

@@ -209,7 +209,7 @@ def test_of_two_readings_one_is_chosen(open_page: Open, monkeypatch: pytest.Monk
         "Column 10 (3 classes: 4, 5, 6)",
     ]
     wait(page.set("Label column", 10))
-    assert r"Label\: column 10, 3 classes (as you said)" in beside(page, "caption")
+    assert r"label\: column 10, 3 classes (as you said)" in beside(page, "caption")
     wait(page.click("Add"))
     [info] = [each for each in own_datasets().values() if each.title == "bits"]
     assert info.class_names == ("4", "5", "6")
