@@ -158,6 +158,7 @@ class TestSettled:
         ("label,p0,p1", "3,0,0", True),
         ("label,1,2", "cat,0,0", True),
         ("0,1,2,3,4", "9,9,9,9,9", True),
+        ("sign,0,1,2,3,4", "cat,9,9,9,9,9", True),
         (",0,1,2,3,4", "0,9,9,9,9,9", True),
         ("0,1,2,3,4,y", "9,9,9,9,9,1", True),
         ("emotion,pixels0,pixels1", "3,0,0", True),
