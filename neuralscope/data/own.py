@@ -260,7 +260,7 @@ class _Record:
     def changes(self) -> str:
         """Say how the pictures were turned before they were kept; empty if they were not."""
         turned = [] if self.orientation == AS_IS else [WORDS[self.orientation]]
-        return " and ".join([*turned, *["inverted"] * self.is_inverted])
+        return ", ".join([*turned, *["ink and paper swapped"] * self.is_inverted])
 
     def contents(self, name: str) -> Contents:
         return Contents(
@@ -282,7 +282,7 @@ def _info(name: str, record: _Record) -> DatasetInfo:
     return DatasetInfo(
         title=record.title,
         description=f"{contents.n_images:,} pictures of {height} x {width} pixels in "
-        f"{contents.n_classes} classes, added from a file{changes and f' and {changes}'}.",
+        f"{contents.n_classes} classes, added from a file{changes and f', {changes}'}.",
         contents=contents,
         n_train=record.parts[0],
         n_validation=record.parts[1],

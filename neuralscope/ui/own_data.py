@@ -30,8 +30,8 @@ MOST_MEGABYTES = 20
 """Size of an upload; larger files are added on the command line, by their path."""
 
 MOST_CLASSES_SHOWN = 20
-TILE = 44
-"""Pixels of a picture on the screen: four stand side by side in the sidebar."""
+TILE = 58
+"""Pixels of a picture on the screen: three stand side by side in the sidebar."""
 
 LONGEST_CAPTION = 7
 
@@ -39,7 +39,8 @@ WHAT = """\
 **What it takes.** Gray pictures of up to 64 × 64 pixels in 2 to 100 classes, at least 5 of each.
 
 - **.npz** with `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test`
-- **CSV**, a row for each picture: its label and its pixels; the label may be a word
+- **CSV**, a row for each picture: its label and its pixels; the label may be a word, and an index
+  is left out
 - **IDX**, as MNIST is published: the file of the pictures together with that of the labels
 
 Any of them may be packed (.gz). Pixels are whole numbers from 0 (paper) to 255 (ink), or fractions
@@ -213,7 +214,7 @@ def _show_found(pictures: Pictures, is_dark_on_light: bool) -> tuple[str, bool]:
         f"{len(pictures.class_names)} classes",
         *pictures.notes,
     ]
-    st.caption("  \n".join(f"{words.plain(_capital(note))}." for note in notes))
+    st.caption("  \n".join(f"{words.plain(note)}" for note in notes))
     orientation = st.selectbox(
         "Turn the pictures",
         options=list(ORIENTATIONS),
@@ -223,8 +224,8 @@ def _show_found(pictures: Pictures, is_dark_on_light: bool) -> tuple[str, bool]:
     )
     if is_dark_on_light:
         st.info(
-            "These pictures show dark ink on light paper: the paper is about "
-            f"{pictures.pixel_max:,}. NeuralScope expects 0 for paper and large values for ink.",
+            "These pictures show dark ink on light paper. NeuralScope expects 0 for paper, so swap "
+            "them.",
             icon=":material/invert_colors:",
         )
     invert = st.toggle(

@@ -112,7 +112,7 @@ def test_ink_on_paper_is_told_and_turned_if_asked(
     assert told in plain.err and "add --invert" in plain.err
     turned = cli(*command, "--invert", "--orientation", "transpose", "--json")
     assert told not in turned.err
-    assert "added from a file and rows and columns swapped and inverted." in turned.err
+    assert "added from a file, rows and columns swapped, ink and paper swapped." in turned.err
     kept = load_dataset(turned.json["config"]["dataset"])
     assert kept.image_shape == (13, 10)
     assert set(map(bytes, kept.x_test)) <= {each.T.tobytes() for each in x}

@@ -50,6 +50,7 @@ GRAY = [[9, 3, 7], [8, 8, 1], [5, 6, 4], [2, 1, 3]]
             0,
             {1: "neither a pixel nor the label"},
         ),
+        ("0,0.1,0.2,0.3,0.4", [LABEL, *GRAY], 0, {}),  # pandas took a row for the header
         ("id,p0,p1,p2,p3", [LABEL, *GRAY], 0, {}),  # called an index, but its values repeat
     ],
 )
@@ -157,13 +158,16 @@ class TestSettled:
         ("label,p0,p1", "3,0,0", True),
         ("label,1,2", "cat,0,0", True),
         ("0,1,2,3,4", "9,9,9,9,9", True),
+        ("sign,0,1,2,3,4", "cat,9,9,9,9,9", True),
         (",0,1,2,3,4", "0,9,9,9,9,9", True),
         ("0,1,2,3,4,y", "9,9,9,9,9,1", True),
         ("emotion,pixels0,pixels1", "3,0,0", True),
+        ("0,0.1,0.2,12,0.3,0.4,0.5", "3,0,0,9,9,1,1", True),
         ("Y,0,255", "Z,0,0", False),
         ("cat,1,2,3,4", "dog,1,2,3,4", False),
         ("a.png,cat,0,0", "b.png,dog,0,0", False),
         ("0,255,13,0,0", "1,0,0,0,0", False),
+        ("0,0.1,0.5,0.25,0.3,0.4,0.5", "1,0,0,0,0,0,0", False),
     ],
 )
 def test_a_header_is_told_from_a_row(first: str, second: str, expected: bool) -> None:

@@ -333,6 +333,7 @@ REFUSED = [
     ({"a.csv": b"1,2\0,3"}, "neither .npz nor IDX nor CSV"),
     ({"a.csv": b"a,1,2,3,4\nb,1,2,x,4\n"}, "column 4 of row 2 is 'x'. Pixels must be numbers."),
     ({"a.csv": b"a,1,2,3,4\nb,1,2,3\n"}, "row 2 has 4 columns instead of 5"),
+    ({"a.csv": b"label,a,b\n1,2,3,4,5\n"}, "row 2 has 5 columns instead of 3"),
     ({"a.csv": b"label,a,b,c,d\n1,9,2,3,4\nnan,1,2,3,4\n2,1,2,3,4"}, "label is not a number"),
     ({"a.csv": b"label,a,b,c,d\nx,9,2,3,4\n,1,2,3,4\n" + b"y,1,2,3,4\n" * 9}, "a label is empty"),
     ({"a.csv": b"1," * 5000}, "more than a label and 64 x 64 pixels"),

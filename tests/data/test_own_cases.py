@@ -57,9 +57,9 @@ def read(name: str, **options: Any) -> Pictures:
             "0 1 2",
             [
                 "train.csv: label: column 1 'label', 3 classes",
-                "left out: sample_submission.csv, it has no pixels",
-                "left out: test.csv, it has 64 pixels and no label: this looks like a test file "
-                "without labels",
+                "left out: sample_submission.csv (it has no pixels)",
+                "left out: test.csv (it has 64 pixels and no label: this looks like a test file "
+                "without labels)",
             ],
         ),
         (
@@ -285,8 +285,8 @@ class TestTurning:
         name = add_dataset(path, orientation="transpose", invert=True, data_home=home)
         info = own_datasets(home)[name]
         assert info.description == (
-            "30 pictures of 3 x 2 pixels in 3 classes, added from a file and rows and columns "
-            "swapped and inverted."
+            "30 pictures of 3 x 2 pixels in 3 classes, added from a file, rows and columns "
+            "swapped, ink and paper swapped."
         )
         assert own_datasets(home)[plain].description.endswith("added from a file.")
         x, turned = (load_dataset(each, data_home=home).x_train for each in (plain, name))

@@ -209,7 +209,7 @@ def test_of_two_readings_one_is_chosen(open_page: Open, monkeypatch: pytest.Monk
         "Column 10 (3 classes: 4, 5, 6)",
     ]
     wait(page.set("Label column", 10))
-    assert r"Label\: column 10, 3 classes (as you said)" in beside(page, "caption")
+    assert r"label\: column 10, 3 classes (as you said)" in beside(page, "caption")
     wait(page.click("Add"))
     [info] = [each for each in own_datasets().values() if each.title == "bits"]
     assert info.class_names == ("4", "5", "6")
@@ -231,7 +231,9 @@ def test_ink_on_paper_is_swapped_unless_one_says_no(
     wait(page.click("Add"))
     [(key, info)] = [each for each in own_datasets().items() if each[1].title == "paper"]
     assert info.image_shape == (6, 8)
-    assert info.description.endswith("added from a file and rows and columns swapped and inverted.")
+    assert info.description.endswith(
+        "added from a file, rows and columns swapped, ink and paper swapped."
+    )
     assert set(map(bytes, load_dataset(key).x_test)) <= {(255 - each.T).tobytes() for each in x}
 
 

@@ -97,9 +97,9 @@ def is_header(first: Sequence[str], second: Sequence[str]) -> bool:
         return len(names) == len(first) or stands_over_numbers
     if names and names[0].lower() in LABEL_NAMES and names[0].lower() != "y":
         return True  # 'Y' may be a class too
-    # Numbers that count are how pandas names columns; one of two others may be an index, unnamed.
+    # pandas names columns by numbers that count; beside them stand a label and an unnamed index.
     counts = len(numbers) > 4 and len(numbers) >= len(first) - 2 and _counts(numbers)
-    return counts and (stands_over_numbers or not names)
+    return counts or _is_renamed(first)
 
 
 def columns_of(
@@ -227,8 +227,10 @@ def _by_names(
     if len(named) == 1:
         candidates = named
     if len(candidates) > 1:
-        left_out |= {i: DIFFERENT for i in candidates if _is_different(values[i])}
-        candidates = [i for i in candidates if i not in left_out]
+        different = [i for i in candidates if _is_different(values[i])]
+        if len(different) < len(candidates):  # a short list may hold each label once
+            left_out |= dict.fromkeys(different, DIFFERENT)
+            candidates = [i for i in candidates if i not in left_out]
     if not candidates and not fits(len(pixels), shape):
         return None  # it may hide among the columns that are called alike
     if len(candidates) == 1:
@@ -351,6 +353,20 @@ def _counts(cells: Sequence[str]) -> bool:
     return bool(cells) and any(
         all(cell == str(i) for i, cell in enumerate(cells, first)) for first in (0, 1)
     )
+
+
+def _is_renamed(cells: Sequence[str]) -> bool:
+    """Return whether a row is what pandas makes of a row of numbers that it took for a header.
+
+    Of a second 0 it makes 0.1, of a third 0.2.
+    """
+    times: Counter[str] = Counter()
+    for cell in cells:
+        match = re.fullmatch(r"([0-9]{1,6})(?:\.([0-9]{1,6}))?", cell)
+        if not match or int(match[2] or 0) != times[match[1]]:
+            return False
+        times[match[1]] += 1
+    return len(cells) > 4 and len(times) < len(cells) / 2
 
 
 def _says_parts(name: str, values: Sequence[str]) -> bool:

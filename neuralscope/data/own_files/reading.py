@@ -203,7 +203,7 @@ def _read(
             raise unlabelled
         if len(files) > 1:
             label = shown(Path(source).name) if isinstance(source, Path | str) else label
-        notes += [f"left out: {file_name}, {reason}" for file_name, reason in left_out]
+        notes += [f"left out: {file_name} ({reason})" for file_name, reason in left_out]
         pictures = assemble(found, used)
         title = name or _title(source, used)
         return replace(pictures, title=title, notes=tuple(notes))

@@ -174,13 +174,17 @@ def _sheet(content: bytes) -> _Sheet:
         if len(second) == len(head) + 1:  # R writes no name above its index
             head = ["", *head]
     n_columns = len(head)
+    # Rows of another length among others are told of, with their number, where all are read.
+    whole = tuple(tuple(row) for row in rows if len(row) == n_columns)
+    if rows and not whole:
+        row_number = lines[int(named_row)][0] + 1
+        raise Unfit(f"row {row_number} has {len(rows[0])} columns instead of {n_columns}")
     return _Sheet(
         content,
         delimiter,
         n_before + named_row,
         tuple(head) if named_row else None,
-        # Rows of another length are told of, with their number, where all are read.
-        tuple(tuple(row) for row in rows if len(row) == n_columns) or tuple(map(tuple, rows[:1])),
+        whole,
         packed,
         tuple(numbers[:n_columns]),
     )
@@ -319,7 +323,8 @@ def _in_row(message: str, sheet: _Sheet) -> str:
 
 def _not_a_pixel(cell: str, column: int, row: int, sheet: _Sheet) -> str:
     """Say that a cell is not a number; column and row of the numbers count from 0."""
-    column, row = sheet.numbers[column], row + sheet.n_before + 1
+    is_known = column < len(sheet.numbers)  # this row may be longer than the others
+    column, row = sheet.numbers[column] if is_known else column + 1, row + sheet.n_before + 1
     what = f"'{shown(cell)}'" if cell.strip() else "empty"
     return f"column {column} of row {row} is {what}. Pixels must be numbers"
 
