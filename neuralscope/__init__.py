@@ -3,8 +3,10 @@
     from neuralscope import Network, RunConfig, load_dataset, train
 
     dataset = load_dataset("mnist")
-    for record in train(RunConfig(hidden=(128,), epochs=5), dataset):
+    training = train(RunConfig(hidden=(128,), epochs=5), dataset)
+    for record in training:  # a StepEnd for each batch, an EpochEnd for each epoch
         ...
+    training.network.save("trained_weights.npz")
 
 Names are looked up when they are first used, so that importing the package costs next to nothing.
 """

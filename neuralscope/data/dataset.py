@@ -13,7 +13,7 @@ from neuralscope.data.contents import Contents, Table
 from neuralscope.data.split import Split
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Labelled images in three parts. All arrays are read-only and C-contiguous.
 
@@ -44,6 +44,15 @@ class Dataset:
     pixel_max: int
     digest: str
     noun: str = "digit"
+
+    def __repr__(self) -> str:
+        """Return name, sizes and form in one line."""
+        sizes = [len(part) for part in (self.y_train, self.y_validation, self.y_test)]
+        rows, columns = self.image_shape
+        return (
+            f"Dataset({self.name!r}: {sizes[0]:,} training, {sizes[1]:,} validation and "
+            f"{sizes[2]:,} test {self.noun}s of {rows}x{columns} pixels, {self.n_classes} classes)"
+        )
 
     @property
     def n_features(self) -> int:

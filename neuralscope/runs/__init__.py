@@ -13,6 +13,7 @@ detached    a run carried from one store into another
 machine     what computed a run
 threads     how many cores its matrix products use
 trainer     the process in which a run is computed
+training_run  a training in a program of one's own, a record at a time
 launcher    starting it from the dashboard
 lineage     going on with a run, forking it, training it again
 races       a few configurations that start from the same seed
@@ -21,7 +22,7 @@ estimate    how long will an epoch take
 
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.estimate import Estimate, as_measured, measure_epoch
-from neuralscope.runs.experiment import examples, new_network, prepare, train
+from neuralscope.runs.experiment import examples, new_network, prepare
 from neuralscope.runs.launcher import launch
 from neuralscope.runs.names import describe, is_description
 from neuralscope.runs.rate_test import as_tested, prepare_rate_test, run_rate_test
@@ -52,6 +53,7 @@ from neuralscope.runs.store import (
     Store,
     default_path,
 )
+from neuralscope.runs.training_run import TrainingRun, train
 
 __all__ = [
     "ACTIVE",
@@ -75,6 +77,7 @@ __all__ = [
     "SnapshotInfo",
     "Steps",
     "Store",
+    "TrainingRun",
     "as_measured",
     "as_tested",
     "default_path",

@@ -6,6 +6,7 @@ Adding a setting means adding a field here; its limits, label and explanation co
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, cast
@@ -38,7 +39,10 @@ def _field(default: Any, setting: Setting) -> Any:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides what a run will be. Raises ConfigError for a value out of range."""
+    """Everything that decides what a run will be.
+
+    A value out of range raises ConfigError, which names the field and what is allowed.
+    """
 
     dataset: str = _field(
         "mnist",
@@ -345,3 +349,15 @@ SETTINGS: dict[str, Setting] = {
     each.name: cast(Setting, each.metadata["setting"]) for each in fields(RunConfig)
 }
 """What each field may be, in the order of the form."""
+
+
+def _described(name: str, setting: Setting) -> str:
+    """Return what `help(RunConfig)` says of a field."""
+    default = getattr(RunConfig(), name)
+    text = f"{name}: {setting.help} Must be {setting.allowed}. Default: {default!r}."
+    return textwrap.fill(text, 96, initial_indent=" " * 8, subsequent_indent=" " * 12)
+
+
+# Written by the settings, so that it is true; without docstrings (python -OO) it is left out.
+if RunConfig.__doc__:
+    RunConfig.__doc__ += "\n    Args:\n" + "\n".join(map(_described, SETTINGS, SETTINGS.values()))

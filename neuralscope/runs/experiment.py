@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from neuralscope.data import Dataset
 from neuralscope.data.augmentation import AUGMENTATIONS
 from neuralscope.engine import (
     OPTIMIZERS,
-    Evaluating,
     Examples,
     Network,
-    Record,
     Schedule,
     Training,
 )
@@ -38,6 +34,21 @@ def new_network(config: RunConfig, n_features: int, n_classes: int) -> Network:
     )
 
 
+def checked_network(config: RunConfig, dataset: Dataset, network: Network | None) -> Network:
+    """Return the network to train: the one given, else a fresh one.
+
+    Raises:
+        ConfigError: The data set is another one, or the network has other layers.
+    """
+    if dataset.name != config.dataset:
+        raise ConfigError("dataset", config.dataset, f"{dataset.name!r}, the data set given")
+    if network is None:
+        return new_network(config, dataset.n_features, dataset.n_classes)
+    if network.sizes != (sizes := config.sizes(dataset.n_features, dataset.n_classes)):
+        raise ConfigError("hidden", config.hidden, f"that of the network given: {sizes}")
+    return network
+
+
 def prepare(config: RunConfig, dataset: Dataset, network: Network | None = None) -> Training:
     """Return the training that a configuration describes, ready for its first step.
 
@@ -49,13 +60,7 @@ def prepare(config: RunConfig, dataset: Dataset, network: Network | None = None)
     Raises:
         ConfigError: The data set is another one, or the network has other layers.
     """
-    if dataset.name != config.dataset:
-        raise ConfigError("dataset", config.dataset, f"{dataset.name!r}, the data set given")
-    if network is None:
-        network = new_network(config, dataset.n_features, dataset.n_classes)
-    elif network.sizes != (sizes := config.sizes(dataset.n_features, dataset.n_classes)):
-        raise ConfigError("hidden", config.hidden, f"that of the network given: {sizes}")
-
+    network = checked_network(config, dataset, network)
     train = examples(dataset, "train")
     optimizer_class = OPTIMIZERS[config.optimizer]
     optimizer = optimizer_class(
@@ -91,21 +96,3 @@ def prepare(config: RunConfig, dataset: Dataset, network: Network | None = None)
         dropout_rng=np.random.default_rng([config.seed, 2]),
         augment_rng=np.random.default_rng([config.seed, 3]),
     )
-
-
-def train(
-    config: RunConfig, dataset: Dataset, *, network: Network | None = None
-) -> Iterator[Record]:
-    """Train a network, and tell of every step and epoch.
-
-    Pass a `network` to have it when training is done: it is trained in place.
-
-    Yields:
-        StepEnd after each batch, EpochEnd after each epoch; at the end Restored where the weights
-        of an earlier epoch are brought back, or Diverged if training fails.
-
-    Raises:
-        ConfigError: The data set or the network does not fit the configuration.
-    """
-    training = prepare(config, dataset, network)
-    return (record for record in training.records() if not isinstance(record, Evaluating))

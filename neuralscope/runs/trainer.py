@@ -28,7 +28,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
@@ -108,6 +108,7 @@ class Trainer:
         run_id: str,
         *,
         dataset: Dataset | None = None,
+        network: Network | None = None,
         owner: int | None = None,
         is_watched: bool = True,
         on_record: Callable[[Record], None] = lambda record: None,
@@ -119,6 +120,7 @@ class Trainer:
             store: Where it is kept.
             run_id: Which it is.
             dataset: What it is trained on, if it is loaded already.
+            network: Trained in place, if given; else a fresh one.
             owner: Parent process without which the run is unwanted; None for nobody.
             is_watched: Whether to leave a core to a browser (see `cores`), if the run is new.
             on_record: Is shown every record.
@@ -128,7 +130,7 @@ class Trainer:
             RunNotFound: There is no such run.
             StoreError: It has ended.
         """
-        self.network: Network | None = None
+        self.network = network
         self._store = store
         self._run_id = run_id
         run = store.run(run_id)
@@ -168,21 +170,31 @@ class Trainer:
         Raises:
             StoreError: The store cannot be written any more, or the run is not ours any more.
         """
-        heart = threading.Thread(target=self._beat, daemon=True)
         with self._listening():
-            self._store.adopt(self._run_id, self._token)
-            heart.start()
-            try:
-                self._run_guarded()
-            finally:
-                self._over.set()
-                heart.join()
+            deque(self.records(), maxlen=0)
         return self._store.run(self._run_id)
 
-    def _run_guarded(self) -> None:
+    def records(self) -> Generator[Record, None, None]:
+        """Compute the run as records are asked for; signals are the caller's to listen to.
+
+        A caller that asks for no more and closes this interrupts the run, which can be resumed.
+
+        Raises:
+            StoreError: The store cannot be written any more, or the run is not ours any more.
+        """
+        heart = threading.Thread(target=self._beat, daemon=True)
+        self._store.adopt(self._run_id, self._token)
+        heart.start()
+        try:
+            yield from self._run_guarded()
+        finally:
+            self._over.set()
+            heart.join()
+
+    def _run_guarded(self) -> Iterator[Record]:
         """Whatever goes wrong ends up in the store, in words."""
         try:
-            self._compute()
+            yield from self._compute()
         except _Ended as end:  # before there was anything to train
             self._tell(end.status, end.message or end.status)
             self._flush()
@@ -197,7 +209,7 @@ class Trainer:
             traceback.print_exc()
             self._close(FAILED, f"{type(error).__name__}: {error}")
 
-    def _compute(self) -> None:
+    def _compute(self) -> Iterator[Record]:
         self._obey()
         # A fetch may take minutes: mail is read meanwhile.
         dataset = self._dataset or load_dataset(
@@ -210,15 +222,15 @@ class Trainer:
                 "trained on it, so it cannot go on; it can be trained again from its configuration "
                 "instead."
             )
-        training = prepare(self._config, dataset)
+        training = prepare(self._config, dataset, self.network)
         # What is written down holds: other threads or processes would add in another order.
         cores = recorded(run.machine) or cores_for(
             training.network.sizes, self._config.batch_size, is_watched=self._is_watched
         )
         with cores.at_work(training):
-            self._compute_with(training, dataset, cores)
+            yield from self._compute_with(training, dataset, cores)
 
-    def _compute_with(self, training: Training, dataset: Dataset, cores: Cores) -> None:
+    def _compute_with(self, training: Training, dataset: Dataset, cores: Cores) -> Iterator[Record]:
         self.network = training.network
         self._training = training
         self._keeper = SnapshotKeeper(self._store, self._run_id, dataset.n_classes, self._flush)
@@ -237,9 +249,14 @@ class Trainer:
             self._carry_out(command)
         status, message = FINISHED, ""
         try:
-            self._follow(training, self._keeper)
+            yield from self._follow(training, self._keeper)
         except _Ended as end:
             status, message = end.status, end.message
+        except GeneratorExit:  # between two records, where all is as it should be
+            status, message = INTERRUPTED, "The program that trained it asked for no more."
+        except KeyboardInterrupt:  # in the middle of a step: the last snapshot is sound
+            self._close(INTERRUPTED, "Interrupted by Ctrl-C.")
+            raise
         if training.restored:
             message = _explain_restored(training.restored)
             early = "stopped early, " if training.restored.is_early else ""
@@ -302,7 +319,7 @@ class Trainer:
             return None
         return run.best_validation_accuracy, run.best_epoch
 
-    def _follow(self, training: Training, keeper: SnapshotKeeper) -> None:
+    def _follow(self, training: Training, keeper: SnapshotKeeper) -> Iterator[Record]:
         """Follow the training to its end; raises _Ended if somebody ends it before."""
         polled = flushed = 0.0
         kept = time.perf_counter()
@@ -317,6 +334,11 @@ class Trainer:
                 self._epochs.append((record, self._clock()))
                 keeper.keep_epoch(training, record.validation_accuracy, self._clock())
             self._on_record(record)
+            handed_over = time.perf_counter()
+            try:
+                yield record
+            finally:  # the caller's time is none of the training's
+                self._waited += time.perf_counter() - handed_over
             if isinstance(record, Diverged | Restored):
                 return
 

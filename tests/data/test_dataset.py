@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from neuralscope.data import Dataset, scaled
+from neuralscope.data import Dataset, load_dataset, scaled
 from neuralscope.data.contents import Contents, Table
 from neuralscope.data.dataset import dataset_from
 from neuralscope.data.split import Split, published_split
@@ -81,3 +81,10 @@ def test_scaling_keeps_the_shape_and_the_pixels() -> None:
     pixels = np.full((2, 3), 255, np.uint8)
     assert scaled(pixels, 255).shape == (2, 3)
     assert pixels.max() == 255
+
+
+def test_it_is_shown_in_one_line() -> None:
+    assert repr(load_dataset("digits")) == (
+        "Dataset('digits': 1,257 training, 180 validation and 360 test digits of 8x8 pixels, "
+        "10 classes)"
+    )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import pydoc
 from typing import Any
 
 import numpy as np
@@ -319,3 +320,10 @@ def test_an_own_data_set_is_known_by_the_shape_of_its_name() -> None:
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="or a data set of your own"):
         RunConfig(dataset=name)
+
+
+def test_help_explains_every_field_with_its_limits_and_default() -> None:
+    text = " ".join(pydoc.render_doc(RunConfig, renderer=pydoc.plaintext).replace("|", " ").split())
+    for name, setting in SETTINGS.items():
+        default = getattr(RunConfig(), name)
+        assert f"{name}: {setting.help} Must be {setting.allowed}. Default: {default!r}." in text
