@@ -47,6 +47,8 @@ with frame.page("Train", "A network in plain NumPy learns to see, before your ey
             help="Trains what the sidebar says, as a new run.",
         )
         run_picker.menu(run)
+    if config is not None and run is not None:
+        preview.show_next(config, run)
     if problem := st.session_state.pop("start_problem", None):
         st.error(words.plain(problem), icon=":material/error:")
 

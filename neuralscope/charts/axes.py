@@ -77,6 +77,13 @@ def value_axis(
     return axis, alt.Scale(type="log", nice=False)
 
 
+def whole_scale(quantity: Quantity) -> alt.Scale:
+    """Return the scale of a whole training: from nothing, so that no noise looks like learning."""
+    if quantity == "accuracy":
+        return alt.Scale(domain=[0, 1])
+    return alt.Scale(zero=True, nice=False)
+
+
 def place_axis(x_axis: XAxis) -> alt.Axis:
     """Return the axis of epochs, steps or time."""
     axis = alt.Axis(

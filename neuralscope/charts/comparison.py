@@ -32,6 +32,7 @@ from neuralscope.charts.axes import (
     place_axis,
     spread_out,
     value_axis,
+    whole_scale,
 )
 from neuralscope.charts.colors import NEUTRAL
 from neuralscope.charts.curves import extremes
@@ -203,7 +204,13 @@ def comparison_curves(
         "bands": _joined(bands, ["x", "low", "high", "run", "split", "line"]),
         "seeds": _joined(seeds, ["x", "y", "run", "split", "line"]),
         "hover": _joined(hover, ["x", "y", "run", "split", "line", "label", "epoch", "value"]),
-        "ends": _apart(pd.DataFrame(ends, columns=["x", "y", "run"]), lines, log, height),
+        "ends": _apart(
+            pd.DataFrame(ends, columns=["x", "y", "run"]),
+            lines,
+            log,
+            () if log or zoomed else (0.0, 1.0) if quantity == "accuracy" else (0.0,),
+            height,
+        ),
         "forks": pd.DataFrame(forks, columns=["x", "y", "run"]),
     }
     empty = not len(tables["lines"])
@@ -219,6 +226,7 @@ def comparison_curves(
             x_axis=x_axis,
             x_title=x_title,
             log=log,
+            zoomed=zoomed,
             empty=empty,
             dots=max((len(line) for line in lines), default=0) <= MOST_DOTS,
             height=height,
@@ -277,12 +285,19 @@ def _place(value: float, x_axis: XAxis) -> str:
 
 
 def _apart(
-    ends: pd.DataFrame, lines: Sequence[pd.DataFrame], log: bool, height: int
+    ends: pd.DataFrame,
+    lines: Sequence[pd.DataFrame],
+    log: bool,
+    on_axis: Sequence[float],
+    height: int,
 ) -> pd.DataFrame:
-    """Say by how many pixels each letter moves so that no two lie on each other."""
+    """Say by how many pixels each letter moves so that no two lie on each other.
+
+    The axis holds the values of the lines, and in any case those of `on_axis`.
+    """
     ends = ends.sort_values("y", kind="stable", ignore_index=True)
     values = np.concatenate([line["y"].to_numpy() for line in lines] or [np.zeros(0)])
-    values = values[np.isfinite(values)]
+    values = np.append(values[np.isfinite(values)], on_axis)
     if not len(ends):
         return ends.assign(dy=np.zeros(0))
     place = np.log if log else np.asarray
@@ -375,6 +390,7 @@ def _curves_template(
     x_axis: XAxis,
     x_title: str,
     log: bool,
+    zoomed: bool,
     empty: bool,
     dots: bool,
     height: int,
@@ -387,7 +403,11 @@ def _curves_template(
     y_title = f"{'' if both or not splits else splits[0] + ' '}{y_title}"
     y_title = y_title[0].upper() + y_title[1:]
     y_axis, y_scale = value_axis(
-        y_title, quantity, log=log, empty=empty, linear=alt.Scale(zero=False, nice=True)
+        y_title,
+        quantity,
+        log=log,
+        empty=empty,
+        linear=alt.Scale(zero=False, nice=True) if zoomed else whole_scale(quantity),
     )
     x_scale = alt.Scale(domain=[0, 1]) if empty else alt.Scale(zero=False, nice=False, padding=4)
     x = alt.X("x:Q", title=x_title, scale=x_scale, axis=place_axis(x_axis))

@@ -35,6 +35,7 @@ from neuralscope.charts.axes import (
     place_axis,
     spread_out,
     value_axis,
+    whole_scale,
 )
 from neuralscope.charts.colors import NEUTRAL, TRAIN, VALIDATION
 from neuralscope.charts.figure import BACKGROUND, FADED_INK, INK, Figure, table, template
@@ -598,9 +599,7 @@ def _template(
         quantity,
         log=log,
         empty=empty,
-        linear=alt.Scale(
-            zero=quantity == "loss" and not zoomed, nice=zoomed or quantity == "accuracy"
-        ),
+        linear=alt.Scale(zero=False, nice=True) if zoomed else whole_scale(quantity),
     )
 
     x_title = X_TITLES.get(x_axis)

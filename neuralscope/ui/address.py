@@ -2,7 +2,8 @@
 
 `run` names the run that is shown and `epoch` the moment of it, the latest if left out; on Train the
 fields of `RunConfig` stand beside them under their own names, those at their default left out. So
-a link is an experiment, and a moment of one.
+a link is an experiment, and a moment of one. An address without any field says nothing of a
+configuration; the one that is all defaults therefore names its epochs.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def write(config: RunConfig | None, run_id: str | None) -> None:
     new = dict(now)
     if config is not None:
         new = {name: value for name, value in new.items() if name not in SETTINGS}
-        new |= config.as_query()
+        new |= config.as_query() or {"epochs": str(config.epochs)}
     new.pop("run", None)
     if run_id:
         new["run"] = run_id

@@ -35,6 +35,10 @@ BATCH_STEPS = tuple(2**power for power in range(11))
 MORE = ("patience", "l1", "max_norm", "clip_norm", "label_smoothing")
 """The settings few people look for, in an expander of their own."""
 
+FIRST_EPOCHS, LONG_EPOCHS = 20, RunConfig().epochs
+"""Epochs that the form starts with where nothing else is asked for, which teach in a minute, and
+those of a link that does not name them, which are one click away."""
+
 _DEFAULT_LAYER = {"units": 128, "activation": "relu"}
 
 TITLES = {
@@ -70,7 +74,8 @@ def show(like: RunConfig | None = None) -> RunConfig | None:
     """Draw the form and return the configuration it makes, or None while it makes none.
 
     Args:
-        like: Where the form starts from if the address carries no configuration.
+        like: Where the form starts from if the address carries no configuration; without it, from
+            the defaults, but with fewer epochs.
     """
     _prepare(like)
     with st.sidebar:
@@ -89,14 +94,18 @@ def show(like: RunConfig | None = None) -> RunConfig | None:
         if form["optimizer"] == "adamw":
             _steps("weight_decay", L2_STEPS)
         _steps("batch_size", BATCH_STEPS)
-        _number("epochs")
+        _epochs()
         _choice("schedule")
         if form["schedule"] == "step":
             _number("decay_every")
             _slider("decay_factor", step=0.01)
         _number("warmup_epochs")
 
-        st.subheader("Against learning by heart", anchor=False)
+        st.subheader(
+            "Regularization",
+            anchor=False,
+            help="Keeps the network from memorizing the training pictures (overfitting).",
+        )
         _steps("l2", L2_STEPS)
         if form["hidden"]:
             _slider("dropout", step=0.01)
@@ -109,7 +118,7 @@ def show(like: RunConfig | None = None) -> RunConfig | None:
             _steps("clip_norm", CLIP_STEPS)
             _slider("label_smoothing", step=0.01)
 
-        st.subheader("Chance", anchor=False)
+        st.subheader("Randomness", anchor=False)
         _number("seed")
     return config()
 
@@ -150,8 +159,9 @@ def _prepare(like: RunConfig | None) -> None:
     state = st.session_state
     if "form_config" not in state:
         given, problems = address.read_config()
-        if like is not None and not address.has_config():
-            given = like  # the link of a run: its settings, not the defaults
+        if not address.has_config():
+            # The link of a run: its settings. Nothing at all: what can be watched to its end.
+            given = like or dataclasses.replace(given, epochs=FIRST_EPOCHS)
         set_out_from(given)
         state["form_problems"] = {problem.field: str(problem) for problem in problems}
     elif _key("dataset") not in state:
@@ -300,6 +310,26 @@ def _number(name: str) -> None:
     _problem(name)
 
 
+def _epochs() -> None:
+    """The number of epochs, and one click between a short training and a long one."""
+    _number("epochs")
+    other = FIRST_EPOCHS if _value("epochs") == LONG_EPOCHS else LONG_EPOCHS
+    st.button(
+        f"Set {other} epochs",
+        type="tertiary",
+        key=_key("other_epochs"),
+        on_click=_set_epochs,
+        args=(other,),
+        help=f"{FIRST_EPOCHS} epochs show how it learns; {LONG_EPOCHS} show what can be reached, "
+        "and overfitting.",
+    )
+
+
+def _set_epochs(epochs: int) -> None:
+    st.session_state[_key("epochs")] = epochs
+    st.session_state["form_problems"].pop("epochs", None)
+
+
 def _hidden_layers() -> None:
     setting = SETTINGS["hidden"]
     st.slider(
@@ -314,7 +344,8 @@ def _hidden_layers() -> None:
     _problem("hidden")
     activation = cast(ChoicePerLayer, SETTINGS["activation"])
     for i in range(_value("layers")):
-        units, bend = st.columns([3, 2], gap="small", vertical_alignment="bottom")
+        # Wide enough for 'Leaky ReLU' and its arrow.
+        units, bend = st.columns([4, 5], gap="small", vertical_alignment="bottom")
         units.slider(
             f"Units in layer {i + 1}",
             1,

@@ -9,10 +9,21 @@ import streamlit as st
 from neuralscope import charts
 from neuralscope.data import DatasetInfo, known_dataset
 from neuralscope.errors import DataError
-from neuralscope.runs import RunConfig
-from neuralscope.ui import augmentation_preview, chart, config_form, rate_test, resources, words
+from neuralscope.runs import SETTINGS, Run, RunConfig, as_measured
+from neuralscope.ui import (
+    augmentation_preview,
+    chart,
+    config_form,
+    contestants,
+    rate_test,
+    resources,
+    words,
+)
 
-SNAPSHOTS_KEPT = 40  # in 300 epochs; see neuralscope.runs.snapshots
+MOST_DIFFERENCES = 4
+
+PENDING_EVERY = 0.25
+"""Seconds between two looks for a measurement that is under way."""
 
 
 def show(config: RunConfig) -> None:
@@ -37,6 +48,66 @@ def show(config: RunConfig) -> None:
     )
 
 
+def show_next(config: RunConfig, run: Run) -> None:
+    """Say in a line what the form would train, while a run is shown.
+
+    Args:
+        config: What the form says.
+        run: The run that is shown.
+    """
+    info = known_dataset(config.dataset)
+    if info is None:  # a person's own that has gone, which is said above
+        return
+    seconds = _seconds_as_before(config, run, info)
+    if seconds is None and resources.estimate(config).done():
+        seconds = resources.estimate(config).result().seconds_per_epoch
+    every = PENDING_EVERY if seconds is None else None
+    st.fragment(_draw_next, run_every=every)(config, run, info, seconds)
+
+
+def _seconds_as_before(config: RunConfig, run: Run, info: DatasetInfo) -> float | None:
+    """Return the seconds for an epoch where the run shown does the same work, else None."""
+    if as_measured(config) != as_measured(run.config) or not run.samples_per_second:
+        return None
+    return info.n_train / run.samples_per_second
+
+
+def _draw_next(config: RunConfig, run: Run, info: DatasetInfo, seconds: float | None) -> None:
+    if seconds is None and resources.estimate(config).done():
+        st.rerun()
+    sizes = config.sizes(info.n_features, info.n_classes)
+    epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs:,} epochs"
+    lasts = "measuring the time" if seconds is None else words.duration(seconds * config.epochs)
+    st.caption(
+        f"**Starts:** {'-'.join(map(str, sizes))} "
+        f"({config.n_parameters(info.n_features, info.n_classes):,} parameters) on "
+        f"{words.plain(info.title)}, {epochs}, {lasts}. {describe_difference(config, run.config)}"
+    )
+
+
+def describe_difference(config: RunConfig, shown: RunConfig) -> str:
+    """Say in a sentence what differs between the form and the run that is shown.
+
+    >>> describe_difference(RunConfig(epochs=20), RunConfig(epochs=8))
+    'Differs from the run shown: epochs 20 instead of 8.'
+    """
+    names = [
+        name
+        for name in SETTINGS
+        if getattr(config, name) != getattr(shown, name) and (config.uses(name) or shown.uses(name))
+    ]
+    if not names:
+        return "Same settings as the run shown."
+    differences = [
+        f"{contestants.label(name)} {contestants.value_words(name, getattr(config, name))} instead "
+        f"of {contestants.value_words(name, getattr(shown, name))}"
+        for name in names[:MOST_DIFFERENCES]
+    ]
+    if len(names) > MOST_DIFFERENCES:
+        differences.append(f"{len(names) - MOST_DIFFERENCES} more")
+    return f"Differs from the run shown: {words.plain(', '.join(differences))}."
+
+
 def _augmentation(config: RunConfig) -> None:
     """Show what becomes of a digit, if anything does and its data is here."""
     if config.augmentation == "none":
@@ -50,7 +121,7 @@ def _costs_measured(config: RunConfig, info: DatasetInfo) -> None:
     _draw_costs(config, info)
 
 
-@st.fragment(run_every=0.25)
+@st.fragment(run_every=PENDING_EVERY)
 def _costs_pending(config: RunConfig, info: DatasetInfo) -> None:
     if resources.estimate(config).done():
         st.rerun()

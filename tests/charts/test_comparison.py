@@ -152,7 +152,7 @@ def test_time_has_the_unit_that_fits(seconds: float, unit: str, last: float) -> 
 def test_letters_of_lines_that_end_together_do_not_lie_on_each_other() -> None:
     curves = [curve(i, RISING + 0.001 * i) for i in range(5)]
     ends = comparison_curves(curves, list("abcde")).tables["ends"]
-    pixels = (ends["y"] - 0.5) / 0.404 * 250 - ends["dy"]
+    pixels = ends["y"] * 250 - ends["dy"]  # of a whole training, the axis goes from 0 to 1
     assert np.diff(np.sort(pixels)).min() >= comparison.LETTER_HEIGHT - 1e-6
     # They stay within the plot, and around where they belong.
     assert pixels.between(0, 250).all()
@@ -285,3 +285,21 @@ def test_an_interval_has_its_mean_its_ends_and_a_dot_for_each_seed() -> None:
     assert figure.text == (
         "Paired differences. A - B: +2.00 points, interval -1.00 to +5.00; A - C: +2.00 points."
     )
+
+
+@pytest.mark.parametrize("x_axis", ["epoch", "time"])
+def test_zoomed_to_the_end_each_curve_keeps_its_later_half(x_axis: str) -> None:
+    epochs = np.arange(21)
+    y = 1 - 0.9 / (1 + epochs)
+    long, short = Curve(0, epochs, y, epochs), Curve(1, epochs[:5], y[:5], epochs[:5])
+    forked = Curve(2, epochs, y, epochs, fork=(0, 0.1), seeds=[(epochs, y)], low=y, high=y)
+    labels = ["long", "short", "forked"]
+    whole = comparison_curves([long, short, forked], labels, x_axis=x_axis)
+    end = comparison_curves([long, short, forked], labels, x_axis=x_axis, zoomed=True)
+    assert whole.tables["lines"]["y"].min() == pytest.approx(0.1), "the whole rise is there"
+    first = end.tables["lines"].groupby("run")["x"].min()
+    assert first.to_dict() == {"A": 10, "B": 2, "C": 10}
+    for name in ("bands", "seeds", "hover"):
+        assert end.tables[name].query("run == 'C'")["x"].min() == 10, name
+    assert len(whole.tables["forks"]) == 1 and not len(end.tables["forks"])
+    assert len(end.tables["ends"]) == 3

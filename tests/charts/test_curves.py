@@ -1,3 +1,4 @@
+import itertools
 import json
 from typing import Any
 
@@ -13,7 +14,7 @@ from neuralscope.charts import (
     smooth,
     thin,
 )
-from neuralscope.charts.curves import extremes
+from neuralscope.charts.curves import LETTER, MOST_LEVELS, NARROW, extremes
 
 NONE = np.empty(0)
 
@@ -477,3 +478,114 @@ def test_lists_and_arrays_give_the_same_chart() -> None:
 def test_curves_in_words(run: EpochPoints, quantity: str, text: str) -> None:
     assert describe_curves(run, quantity=quantity) == text
     assert learning_curves(run, quantity=quantity).text == text
+
+
+# --- the whole training and its end
+
+
+def from_the_start(n: int) -> EpochPoints:
+    """A run whose loss falls from 2.3 to hardly anything, with the untrained network."""
+    epoch = np.arange(n + 1)
+    loss = [2.3, *(0.2 / np.arange(1, n + 1)).tolist()]
+    return EpochPoints(epoch, epoch * 60.0, epoch * 938, loss, loss)
+
+
+@pytest.mark.parametrize("x_axis", ["epoch", "step", "time"])
+def test_the_whole_fall_is_shown_unless_the_end_is_asked_for(x_axis: str) -> None:
+    batches = Binned([1, 19], [0.5, 0.01], [0.4, 0.0], [0.6, 5.0])
+    whole, end = (
+        learning_curves(
+            from_the_start(20),
+            batches=batches if x_axis == "epoch" else None,
+            parent=from_the_start(20),
+            marks=[(1, "paused"), (19 * 60 * 938, "resumed")],
+            x_axis=x_axis,
+            zoomed=zoomed,
+        )
+        for zoomed in (False, True)
+    )
+    assert max(values(whole, "Training")) == 2.3
+    assert values(whole, "Training", "x")[0] == 0
+    assert encodings(whole, "y")[0]["scale"]["zero"] is True
+    assert values(end, "Training") == (0.2 / np.arange(10, 21)).tolist()
+    assert encodings(end, "y")[0]["scale"]["zero"] is False
+    for name, rows in end.tables.items():
+        assert (rows["x"] >= values(end, "Training", "x")[0]).all(), name
+    if x_axis == "epoch":  # minibatches do not press the end flat either
+        assert end.tables["batches"]["high"].tolist() == pytest.approx([0.02 + 0.3 * 0.01])
+
+
+def test_accuracy_of_a_whole_training_is_shown_from_nothing_to_all() -> None:
+    """A network that has learned nothing has a flat line, not noise that fills the picture."""
+    run = points([0.09, 0.11, 0.1], [0.1, 0.11, 0.1])
+    scale = encodings(learning_curves(run, quantity="accuracy"), "y")[0]["scale"]
+    assert scale["domain"] == [0, 1]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_of_a_short_training_the_end_is_two_epochs(n: int) -> None:
+    end = learning_curves(from_the_start(n), zoomed=True)
+    assert len(values(end, "Training")) == min(n + 1, 2)
+    json.dumps(end.chart().to_dict(validate=True), allow_nan=False)
+
+
+def test_the_end_of_nothing_is_a_chart_too() -> None:
+    assert len(learning_curves(points([], []), zoomed=True).tables["empty"]) == 1
+
+
+def test_the_untrained_network_is_no_epoch_and_never_the_best() -> None:
+    run = EpochPoints([0, 1, 2], [0, 1, 2], [0, 9, 18], [2.3, 3.0, 4.0], [2.3, 3.0, 4.0])
+    figure = learning_curves(run)
+    assert figure.tables["best"]["label"].tolist() == ["best 3.00, epoch 1"]
+    assert figure.text == (
+        "Training loss rose from 2.30 to 4.00 over 2 epochs; validation loss 4.00, best 3.00 at "
+        "epoch 1."
+    )
+    alone = EpochPoints([0], [0], [0], [2.31], [2.3])
+    assert describe_curves(alone) == "Before training: training loss 2.31, validation loss 2.30."
+
+
+@pytest.mark.parametrize(("x_axis", "shown_at", "x"), [("epoch", 2, 2), ("time", 120, 2)])
+def test_the_epoch_that_is_looked_at_is_marked(x_axis: str, shown_at: float, x: float) -> None:
+    figure = learning_curves(from_the_start(3), x_axis=x_axis, shown_at=shown_at)
+    assert figure.tables["shown"]["x"].tolist() == [x]
+    assert "shown" not in learning_curves(from_the_start(3)).tables
+
+
+def test_a_slider_that_moves_does_not_change_the_template() -> None:
+    one, two = (learning_curves(from_the_start(3), shown_at=at) for at in (1, 3))
+    assert one.template is two.template
+
+
+# --- marks that lie close together
+
+
+def boxes(marks: list[tuple[float, str]], end: float = 20) -> list[tuple[float, float, int]]:
+    """Where each label is printed on a narrow chart: from, to, and on which line."""
+    table = learning_curves(from_the_start(int(end)), marks=marks).tables["marks"]
+    found = []
+    for _, mark in table[table["lines"] != ""].iterrows():
+        at, width = mark["x"] / end * NARROW, LETTER * len(mark["label"])
+        start = at - width if mark["align"] == "right" else at
+        found.append((start, start + width, mark["lines"].count("\n")))
+    return found
+
+
+@pytest.mark.parametrize(
+    "places",
+    [(10, 10.2), (12, 15), (13.9, 19), (1, 2, 3, 4, 5), (13, 13.5, 14, 14.5), (0, 20), (7, 7)],
+)
+def test_labels_of_marks_do_not_print_over_each_other(places: tuple[float, ...]) -> None:
+    printed = boxes([(at, "learning rate 0.2 → 0.05") for at in places])
+    assert len(printed) == len(places)
+    for one, other in itertools.combinations(printed, 2):
+        assert one[2] != other[2] or one[1] <= other[0] or other[1] <= one[0]
+
+
+def test_of_very_many_marks_in_one_place_the_lines_stay() -> None:
+    figure = learning_curves(
+        from_the_start(20), marks=[(5 + i / 100, "learning rate 0.2 → 0.05") for i in range(50)]
+    )
+    lines = figure.tables["marks"]["lines"]
+    assert len(lines) == 50
+    assert (lines != "").sum() == MOST_LEVELS

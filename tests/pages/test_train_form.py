@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from neuralscope.runs import SETTINGS, RunConfig
+from neuralscope.ui import preview
 
 if TYPE_CHECKING:
-    from tests.pages.conftest import Page
+    from tests.pages.conftest import Page, Runs
 
 Open = Callable[..., "Page"]
 
@@ -428,3 +429,59 @@ def test_the_address_of_a_form_opens_the_same_form_elsewhere(open_page: Open) ->
     assert elsewhere.query == page.query
     for label in page.labels():
         assert elsewhere.value(label) == page.value(label), label
+
+
+# What an address without a configuration means ---------------------------------------------------
+
+
+def test_the_first_click_trains_what_teaches_in_a_minute_and_the_address_says_so(
+    open_page: Open,
+) -> None:
+    page = open_page(dataset=None)
+    assert page.value("Epochs") == 20
+    assert page.query == {"epochs": "20"}
+    assert open_page(**page.query, dataset=None).value("Epochs") == 20
+
+
+def test_the_long_training_is_one_click_away_and_a_reload_keeps_it(open_page: Open) -> None:
+    page = open_page(dataset=None).click("Set 300 epochs")
+    assert page.value("Epochs") == 300
+    assert page.query == {"epochs": "300"}, "an address without a word would mean the short one"
+    again = open_page(**page.query, dataset=None)
+    assert again.value("Epochs") == 300
+    assert again.click("Set 20 epochs").value("Epochs") == 20
+
+
+@pytest.mark.parametrize("link", [{"dataset": "digits"}, {"seed": "7"}, {"epochs": "rubbish"}])
+def test_a_link_that_names_no_epochs_still_means_300(open_page: Open, link: dict[str, str]) -> None:
+    page = open_page(**{"dataset": None, **link})
+    assert page.value("Epochs") == 300
+
+
+# What the form would train, while a run is shown --------------------------------------------------
+
+
+def test_beside_a_run_the_page_says_what_start_would_train(open_page: Open, runs: Runs) -> None:
+    run = runs.trained(epochs=2, hidden=(8,))
+    page = open_page(run=run.run_id, dataset=None)
+    assert page.says("**Starts:** 64-8-10 (610 parameters) on Digits, 2 epochs, ")
+    assert page.says("Same settings as the run shown.")
+    page.set("Epochs", 20).set("Units in layer 1", 16)
+    assert page.says("**Starts:** 64-16-10 (1,210 parameters) on Digits, 20 epochs, ")
+    assert page.says(
+        "Differs from the run shown: hidden layers 16 instead of 8, epochs 20 instead of 2."
+    )
+
+
+def test_the_time_that_start_would_take_is_that_of_the_run_shown_where_the_work_is_the_same(
+    open_page: Open, runs: Runs
+) -> None:
+    run = runs.running(1)  # 1,257 examples a second, of 1,257
+    page = open_page(run=run.run_id, dataset=None).set("Epochs", 30).set("Seed", 1)
+    assert page.says("30 epochs, 30 s. Differs from the run shown: epochs 30 instead of 50, seed")
+
+
+def test_many_differences_are_counted() -> None:
+    shown = RunConfig(dataset="digits", epochs=5, seed=1, l2=0.1, dropout=0.1, batch_size=8)
+    sentence = preview.describe_difference(RunConfig(dataset="digits"), shown)
+    assert sentence.endswith("instead of 0.1, 1 more.")

@@ -347,7 +347,7 @@ def test_the_charts_of_an_ended_run_are_told_in_words(open_page: Open, runs: Run
 def test_a_stopped_run_is_tested_and_says_where_it_was(open_page: Open, runs: Runs) -> None:
     run = runs.stopped()
     page = open_page(run=run.run_id)
-    [sentence] = page.said("success")
+    [sentence] = page.said("success", "info", "warning")
     assert "of the 360 test digits" in sentence
     is_within = run.step > run.epoch * run.steps_per_epoch
     where = f"in epoch {run.epoch + 1}" if is_within else f"after epoch {run.epoch}"
