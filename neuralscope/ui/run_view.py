@@ -431,7 +431,6 @@ def _moment(store: Store, run: Run) -> None:
             key="confusion",
             of=run,
             when=when(run, info),
-            width="content",
         )
         st.caption(
             f"The {moment.n_validation:,} validation {moment.noun}s: each row a true "
@@ -442,8 +441,8 @@ def _moment(store: Store, run: Run) -> None:
         st.subheader("What the first layer looks for", anchor=False)
         st.image(moment.weights, width="stretch", alt=moment.weights_text)
         st.caption(
-            "One picture for each unit: ink where it is red excites the unit, ink where it is "
-            "blue quiets it."
+            f"A picture for each unit, {moment.weights_of}: ink where it is red excites the unit, "
+            "ink where it is blue quiets it."
         )
     st.subheader("What it gets wrong right now" if live else "What it gets wrong", anchor=False)
     if moment.n_wrong:
@@ -457,7 +456,6 @@ def _moment(store: Store, run: Run) -> None:
             key="mistakes",
             of=run,
             when=when(run, info),
-            width="content",
         )
     else:
         st.caption(
