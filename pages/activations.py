@@ -292,7 +292,6 @@ def draw_unit(now: Moment, split: str, layer: str, unit: int, profile: Profile) 
             title,
             key=key,
             of=now,
-            width="content",
             on_select=lambda key=key: open_digit(key),
         )
     st.caption(

@@ -17,7 +17,7 @@ from neuralscope.ui.moment import SPLITS, Key, Moment
 
 SHOW = {"count": "Counts", "share": "Share of each digit", "errors": "Errors only"}
 MOST_PAIRS = 5
-ROWS = 3
+FEW, MANY = 12, 24  # digits of a page of a gallery
 WIDE, NARROW = 512, 436  # pixels of two columns on a laptop; on a telephone they wrap
 METRIC_WIDTH = 180
 THRESHOLDS = [*(percent / 100 for percent in range(100)), 0.995, 0.999, 0.9995, 0.9999]
@@ -138,7 +138,6 @@ def matrix(now: Moment, found: Report, split: str, show: str) -> None:
             "Confusion matrix",
             key="matrix",
             of=now,
-            width="content",
             on_select=open_selected,
         )
         what = {
@@ -203,7 +202,7 @@ def cell(now: Moment, found: Report, split: str) -> None:
     st.subheader(f"{what}: {len(index):,} {noun}", anchor=False)
     if len(index):
         st.caption(f"The surest answers first, with the confidence in them. Click a {now.thing}.")
-        gallery(now, split, index, found.answers, key=f"cell_{true}_{predicted}", columns=8)
+        gallery(now, split, index, found.answers, key=f"cell_{true}_{predicted}", fit=MANY)
     else:
         st.caption(f"No {now.thing} is in this cell.")
 
@@ -215,11 +214,10 @@ def gallery(
     said: analysis.Answers,
     *,
     key: str,
-    columns: int,
+    fit: int,
 ) -> None:
     """Show digits a page at a time, and lead from the one that is clicked to its explanation."""
     key = f"{key}_{split}"
-    fit = ROWS * columns
     n_pages = -(-len(index) // fit)
     page = 1
     if n_pages > 1:
@@ -227,13 +225,12 @@ def gallery(
         page = st.pagination(n_pages, key=f"{key}_page_of_{n_pages}")
     shown = index[(page - 1) * fit : page * fit]
     names = now.data.class_names
-    figure = digits_shown.figure(now, split, shown, said, columns=columns)
+    figure = digits_shown.figure(now, split, shown, said)
     event = chart.draw(
         figure,
         now.things.capitalize(),
         key=f"{key}_digits",
         of=now,
-        width="content",
         on_select="rerun",
     )
     clicked = event["selection"]["picture"]
@@ -346,7 +343,7 @@ def comparison(now: Moment, found: Report, split: str) -> None:
     )
     side_by_side = st.container(horizontal=True, gap="medium", key="change_row")
     with side_by_side.container(width=WIDE):
-        chart.draw(figure, "Change of the confusion matrix", key="change", of=now, width="content")
+        chart.draw(figure, "Change of the confusion matrix", key="change", of=now)
         st.caption(
             "Green got better, red got worse: on the diagonal more is better, elsewhere fewer is."
         )
@@ -365,7 +362,7 @@ def comparison(now: Moment, found: Report, split: str) -> None:
         if len(index):
             st.caption(f"{len(index):,} {now.things}, each with {whose}; the surest first.")
             key = which.replace(" ", "_")
-            gallery(now, split, said.surest_first(index), said, key=key, columns=4)
+            gallery(now, split, said.surest_first(index), said, key=key, fit=FEW)
         else:
             st.caption("None.")
 

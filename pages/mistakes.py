@@ -16,7 +16,6 @@ from neuralscope.errors import WeightsError
 from neuralscope.ui import chart, digits_shown, explanation, frame, place, scrubber, words
 from neuralscope.ui.moment import SPLITS, Moment
 
-COLUMNS = 8
 PER_PAGE = 24
 ANY = -1
 WRONG = "wrong"
@@ -94,13 +93,12 @@ def browse(now: Moment) -> None:
     st.markdown(f"{which}; of the {n:,} {split} {now.things} {n_wrong:,} are wrong now.")
     if not len(shown):
         return
-    figure = digits_shown.figure(now, split, shown, judged, columns=COLUMNS)
+    figure = digits_shown.figure(now, split, shown, judged)
     chart.draw(
         figure,
         f"{split.capitalize()} {now.things} read wrongly",
         key="mistakes_gallery",
         of=now,
-        width="content",
         on_select=open_clicked,
     )
     st.caption(

@@ -357,7 +357,11 @@ def _run_color(n: int, is_tight: bool) -> alt.Color:
         legend=alt.Legend(
             orient="top", title=None, direction="vertical", symbolType="stroke",
             symbolStrokeWidth=3, symbolSize=260, symbolOpacity=1, padding=0, offset=10,
-            columns=2 if is_tight else 1, columnPadding=14, labelLimit=150 if is_tight else 320,
+            columns=2 if is_tight else 1, columnPadding=14, 
+            # The name of a run may be longer than a telephone is wide.
+            labelLimit=alt.ExprRef(
+                expr="min(150, width / 2 - 40)" if is_tight else "min(320, width - 30)"
+            ),
             labelExpr="datum.label",
         )
         if n <= MOST_IN_LEGEND

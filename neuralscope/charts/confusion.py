@@ -45,7 +45,10 @@ MOST_LABELLED: Final = 20  # classes up to which the numbers fit into the cells
 DARK_TEXT: Final = "#000000"
 LIGHT_TEXT: Final = "#ffffff"
 MINUS: Final = "\N{MINUS SIGN}"
-SIDE: Final = 460  # pixels of the whole matrix, about
+LINE: Final = 1  # pixel that the chart is high before the matrix makes it higher
+AXIS: Final = 80  # pixels below the matrix, about
+SIDE: Final = 460  # pixels of the whole matrix, about, where there is room
+LARGEST_CELL: Final = 96  # pixels
 
 
 def confusion_matrix(
@@ -271,12 +274,16 @@ def _text_colors(
 @functools.lru_cache(maxsize=32)
 def _template(names: tuple[str, ...], noun: str, is_change: bool = False) -> Mapping[str, Any]:
     k = len(names)
-    size = max(4, min(96, SIDE // k))
+    largest = min(LARGEST_CELL, SIDE // k) or SIDE / k
+    # As wide as there is room for, and as high as it is wide: cells stay square, and a reader with
+    # a telephone sees the last column too. `width` is the signal in which Vega keeps that room;
+    # `height` is more than a line only where the chart fills the screen.
+    side = f"min(width, max({k * largest:g}, height - {AXIS}))"
     # The names as a literal of the expression language: JSON is one.
     axis = alt.Axis(
         labelExpr=f"{json.dumps(names)}[datum.value]",
         labelAngle=0,
-        labelLimit=110,
+        labelLimit=90,  # the whole name is in the tooltip of each cell
         labelPadding=6,
         titlePadding=8,
         ticks=False,
@@ -286,9 +293,15 @@ def _template(names: tuple[str, ...], noun: str, is_change: bool = False) -> Map
         labelOverlap=k > MOST_LABELLED,
     )
     across = axis.copy()
-    if max(len(name) for name in names) * 7 > size:
+    if max(len(name) for name in names) * 7 > largest:
         across.labelAngle = -45
-    band = alt.Scale(domain=list(range(k)), paddingInner=0.05 if k <= 30 else 0, paddingOuter=0)
+    across.offset = alt.ExprRef(expr=f"{side} - height")
+    band = alt.Scale(
+        domain=list(range(k)),
+        range=[0, alt.ExprRef(expr=side)],
+        paddingInner=0.05 if k <= 30 else 0,
+        paddingOuter=0,
+    )
     tooltip = [
         alt.Tooltip("true_name:N", title=f"True {noun}"),
         alt.Tooltip("predicted_name:N", title=f"Predicted {noun}"),
@@ -322,7 +335,7 @@ def _template(names: tuple[str, ...], noun: str, is_change: bool = False) -> Map
     if k <= MOST_LABELLED:
         layers.append(
             base.mark_text(
-                fontSize=13 if size >= 40 else 10,
+                fontSize=alt.ExprRef(expr=f"clamp({side} / {3.2 * k:g}, 8, 13)"),
                 **cursor,
                 color=alt.ExprRef(expr=f"{ON_DARK} ? datum.on_dark : datum.on_light"),
             ).encode(text="text:N")
@@ -333,8 +346,8 @@ def _template(names: tuple[str, ...], noun: str, is_change: bool = False) -> Map
     else:
         saved |= {"count": "How many", "share": f"Share of this true {noun}"}
     return template(
-        alt.layer(*layers).properties(width=k * size, height=k * size),
-        # Cells stay square: the axes come on top of this size instead of out of it.
-        autosize={"type": "pad", "contains": "padding"},
+        alt.layer(*layers).properties(height=LINE),
+        # The axes come out of the width; the height is what all that needs.
+        autosize={"type": "fit-x", "contains": "padding"},
         usermeta=columns_saved("cells", saved),
     )

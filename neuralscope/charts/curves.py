@@ -624,6 +624,7 @@ def _template(
         legend=alt.Legend(
             orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, symbolSize=260,
             symbolOpacity=1, padding=0, offset=10, columnPadding=18, labelLimit=240,
+            columns=alt.ExprRef(expr="max(1, floor(width / 110))"),  # a telephone has two
         ),
     )  # fmt: skip
     is_training = f"datum.series === '{SERIES[0]}'"

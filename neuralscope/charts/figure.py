@@ -89,6 +89,35 @@ def at_pixels(name: str) -> alt.Chart:
     )
 
 
+def in_rows(name: str, *, width: int, height: int, gap: int) -> alt.Chart:
+    """The rows of a table as tiles in lines, as many beside each other as the chart has room for.
+
+    The lines are about equally long: of 24 tiles, 9 would fit, 8 stand in each line. The chart has
+    to grow with them, see `GROWS`.
+
+    Args:
+        name: The table. Its columns `place` and `of` say which tile a row is, from 0, of how many.
+        width: Pixels of a tile.
+        height: Pixels from one line to the next.
+        gap: Pixels between two tiles of a line.
+    """
+    # `width` is the signal in which Vega keeps the width that there is.
+    fit = f"max(1, floor((width + {gap}) / {width + gap}))"
+    columns = f"ceil(datum.of / ceil(datum.of / {fit}))"
+    return (
+        at_pixels(name)
+        .transform_calculate(columns=columns)
+        .transform_calculate(
+            x=f"datum.place % datum.columns * {width + gap}",
+            y=f"floor(datum.place / datum.columns) * {height}",
+        )
+    )
+
+
+GROWS: Final = {"type": "pad", "contains": "padding", "resize": True}
+"""For the `autosize` of a chart that becomes as high as what is drawn, whenever that changes."""
+
+
 def class_rows(names: Sequence[str]) -> alt.Y:
     """The rows of a bar chart with one bar for each class, from a column `class`."""
     return alt.Y(

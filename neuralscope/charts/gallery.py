@@ -17,13 +17,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from neuralscope.charts.colors import NEUTRAL, RIGHT, WRONG
-from neuralscope.charts.figure import FADED_INK, INK, Figure, at_pixels, template
+from neuralscope.charts.figure import FADED_INK, GROWS, INK, Figure, in_rows, template
 from neuralscope.charts.images import digit_tiles
 from neuralscope.words import short_percent
 
 GAP: Final = 14  # pixels between the frames of two pictures
 CAPTION: Final = 42  # pixels under a picture for its two lines
 FRAME: Final = 4  # pixels around a picture, where the selected one gets its outline
+OUTLINE: Final = 3  # pixels of that outline
 
 
 def gallery(
@@ -36,11 +37,12 @@ def gallery(
     image_shape: tuple[int, int] | None = None,
     class_names: Sequence[str] | None = None,
     pixel_max: float = 255,
-    columns: int = 6,
     size: int = 84,
     noun: str = "digit",
 ) -> Figure:
     """Lay pictures out in rows, each with 'true -> predicted' and the confidence beneath.
+
+    As many stand in a row as the chart has room for.
 
     Args:
         images: Shape (n, height, width), or (n, features) with `image_shape`; 0 is paper.
@@ -51,20 +53,17 @@ def gallery(
         image_shape: (height, width) of one picture.
         class_names: One name a class; their numbers if not given.
         pixel_max: The pixel value that is full ink.
-        columns: Pictures in a row.
         size: Width and height of a picture on the screen, in pixels.
         noun: What one picture is called.
 
     Raises:
-        ValueError: The lengths differ, or there is no column.
+        ValueError: The lengths differ.
     """
     index, true, predicted = (np.asarray(a).astype(np.int64) for a in (index, true, predicted))
     confidence = np.asarray(confidence, dtype=np.float64)
     n = len(index)
     if not len(np.asarray(images)) == len(true) == len(predicted) == len(confidence) == n:
         raise ValueError("images, index, true, predicted and confidence must be equally many")
-    if columns < 1:
-        raise ValueError(f"a gallery needs at least 1 column, not {columns}")
     if n:
         # Twice the size on the screen, so that pixels stay sharp on a fine display.
         tiles = digit_tiles(images, image_shape=image_shape, pixel_max=pixel_max, size=2 * size)
@@ -74,14 +73,13 @@ def gallery(
     def name(number: int) -> str:
         return str(class_names[number]) if class_names is not None else str(number)
 
-    row, column = np.divmod(np.arange(n), columns)
     true_names = [name(t) for t in true.tolist()]
     predicted_names = [name(p) for p in predicted.tolist()]
     pictures = pd.DataFrame(
         {
             "index": index,
-            "x": FRAME + column * (size + 2 * FRAME + GAP),
-            "y": FRAME + row * (size + 2 * FRAME + CAPTION),
+            "place": np.arange(n),
+            "of": n,
             "picture": tiles,
             "caption": [
                 f"{t} \N{RIGHTWARDS ARROW} {p}"
@@ -93,9 +91,8 @@ def gallery(
             "color": np.where(true == predicted, RIGHT, WRONG).astype(object),
         }
     )
-    rows = max(1, -(-n // columns))
     return Figure(
-        _template(columns, rows, size),
+        _template(size),
         {"pictures": pictures},
         describe_gallery(true, predicted, confidence, class_names=class_names, noun=noun),
     )
@@ -129,9 +126,10 @@ def describe_gallery(
 
 
 @functools.lru_cache(maxsize=32)
-def _template(columns: int, rows: int, size: int) -> Mapping[str, Any]:
+def _template(size: int) -> Mapping[str, Any]:
     picture = alt.selection_point(name="picture", fields=["index"], on="click")
-    base = at_pixels("pictures").encode(
+    outside = size + 2 * FRAME
+    base = in_rows("pictures", width=outside, height=outside + CAPTION, gap=GAP).encode(
         tooltip=[
             alt.Tooltip("index:Q", title="Number", format="d"),
             alt.Tooltip("true:N", title="True"),
@@ -142,21 +140,21 @@ def _template(columns: int, rows: int, size: int) -> Mapping[str, Any]:
 
     def beneath(down: int) -> dict[str, Any]:
         return {
-            "align": "center", "baseline": "top", "dx": size / 2, "dy": size + down,
-            "cursor": "pointer", "limit": size + GAP,
+            "align": "center", "baseline": "top", "dx": outside / 2, "dy": outside + down,
+            "cursor": "pointer", "limit": outside,
         }  # fmt: skip
 
     frame = (
         base.mark_rect(
-            width=size + 2 * FRAME,
-            height=size + 2 * FRAME,
-            xOffset=size / 2,
-            yOffset=size / 2,
+            width=outside - OUTLINE,
+            height=outside - OUTLINE,
+            xOffset=outside / 2,
+            yOffset=outside / 2,
             cornerRadius=6,
             fill=NEUTRAL,
             fillOpacity=0,  # unseen, but it takes the click
             cursor="pointer",
-            strokeWidth=3,
+            strokeWidth=OUTLINE,
         )
         .encode(
             stroke=alt.condition(picture, alt.value(INK), alt.value("transparent"), empty=False),
@@ -166,19 +164,23 @@ def _template(columns: int, rows: int, size: int) -> Mapping[str, Any]:
     layers = [
         frame,
         base.mark_image(
-            width=size, height=size, align="left", baseline="top", cursor="pointer"
+            width=size,
+            height=size,
+            align="left",
+            baseline="top",
+            xOffset=FRAME,
+            yOffset=FRAME,
+            cursor="pointer",
         ).encode(url="picture:N"),
-        base.mark_text(fontSize=14, fontWeight="bold", **beneath(FRAME + 6)).encode(
+        base.mark_text(fontSize=14, fontWeight="bold", **beneath(6)).encode(
             text="caption:N", color=alt.Color("color:N", scale=None, legend=None)
         ),
-        base.mark_text(fontSize=11, color=FADED_INK, **beneath(FRAME + 23)).encode(
-            text="confidence:N"
-        ),
+        base.mark_text(fontSize=11, color=FADED_INK, **beneath(23)).encode(text="confidence:N"),
     ]
     return template(
         alt.layer(*layers).properties(
-            width=columns * (size + 2 * FRAME + GAP) - GAP,
-            height=rows * (size + 2 * FRAME + CAPTION),
+            width=6 * (outside + GAP) - GAP,  # where it does not stretch
+            height=outside + CAPTION,
         ),
-        autosize={"type": "pad", "contains": "padding"},
+        autosize=GROWS,
     )

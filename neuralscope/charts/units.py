@@ -22,10 +22,12 @@ from neuralscope.charts.colors import DIVERGING, NEUTRAL, SEQUENTIAL, class_colo
 from neuralscope.charts.figure import (
     BACKGROUND,
     FADED_INK,
+    GROWS,
     INK,
     Figure,
     at_pixels,
     class_rows,
+    in_rows,
     table,
     template,
 )
@@ -231,11 +233,12 @@ def example_strip(
     image_shape: tuple[int, int],
     class_names: Sequence[str] | None = None,
     pixel_max: float = 255,
-    columns: int = 8,
     size: int = 64,
     noun: str = "digit",
 ) -> Figure:
     """Lay digits out in rows, each with its true class and a unit's activation beneath.
+
+    As many stand in a row as the chart has room for.
 
     A click selects one: the selection is called `picture` and has the field `index`.
 
@@ -247,7 +250,6 @@ def example_strip(
         image_shape: (height, width) of one.
         class_names: One name a class; their numbers if not given.
         pixel_max: The pixel value that is full ink.
-        columns: Pictures in a row.
         size: Width and height of a picture on the screen, in pixels.
         noun: What one picture is called.
     """
@@ -261,12 +263,11 @@ def example_strip(
         if n
         else []
     )
-    row, column = np.divmod(np.arange(n), columns)
     pictures = pd.DataFrame(
         {
             "index": index,
-            "x": column * (size + STRIP_GAP),
-            "y": row * (size + STRIP_CAPTION),
+            "place": np.arange(n),
+            "of": n,
             "picture": tiles,
             "name": [names[t] for t in true.tolist()],
             "value": [f"{v:.3g}" for v in activations.tolist()],
@@ -280,9 +281,7 @@ def example_strip(
             f"{label}, the first a {names[int(true[0])]} with an activation of"
             f" {activations[0]:.3g}, the last a {names[int(true[-1])]} with {activations[-1]:.3g}."
         )
-    return Figure(
-        _strip_template(columns, max(1, -(-n // columns)), size), {"pictures": pictures}, text
-    )
+    return Figure(_strip_template(size), {"pictures": pictures}, text)
 
 
 # Pieces ------------------------------------------------------------------------------------------
@@ -464,9 +463,9 @@ def _heat_map_template(units: int, names: tuple[str, ...], noun: str) -> Mapping
 
 
 @functools.lru_cache(maxsize=32)
-def _strip_template(columns: int, rows: int, size: int) -> Mapping[str, Any]:
+def _strip_template(size: int) -> Mapping[str, Any]:
     picture = alt.selection_point(name="picture", fields=["index"], on="click")
-    base = at_pixels("pictures").encode(
+    base = in_rows("pictures", width=size, height=size + STRIP_CAPTION, gap=STRIP_GAP).encode(
         tooltip=[
             alt.Tooltip("index:Q", title="Number", format="d"),
             alt.Tooltip("name:N", title="True"),
@@ -488,9 +487,10 @@ def _strip_template(columns: int, rows: int, size: int) -> Mapping[str, Any]:
     ]
     return template(
         alt.layer(*layers).properties(
-            width=columns * (size + STRIP_GAP) - STRIP_GAP, height=rows * (size + STRIP_CAPTION)
+            width=8 * (size + STRIP_GAP) - STRIP_GAP,  # where it does not stretch
+            height=size + STRIP_CAPTION,
         ),
-        autosize={"type": "pad", "contains": "padding"},
+        autosize=GROWS,
     )
 
 

@@ -10,7 +10,7 @@ from neuralscope.analysis import Answers, Judgement
 from neuralscope.ui.moment import Moment
 
 SIZE = 80
-"""Pixels of a digit: eight of them fit beside the menu on a laptop."""
+"""Pixels of a digit: eight of them fit beside the menu on a laptop, three on a telephone."""
 
 
 def figure(
@@ -18,8 +18,6 @@ def figure(
     split: str,
     index: npt.NDArray[np.int64],
     said: Answers | Judgement,
-    *,
-    columns: int,
 ) -> charts.Figure:
     """Return the gallery of these digits.
 
@@ -28,7 +26,6 @@ def figure(
         split: 'validation' or 'test'.
         index: The digits' positions in it, (n,).
         said: The answers to all digits of the split.
-        columns: Digits in a row.
     """
     return charts.gallery(
         now.pixels(split)[index],
@@ -40,6 +37,5 @@ def figure(
         class_names=now.data.class_names,
         pixel_max=now.data.pixel_max,
         noun=now.thing,
-        columns=columns,
         size=SIZE,
     )

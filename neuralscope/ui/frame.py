@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -14,13 +16,6 @@ from streamlit.runtime.pages_manager import PagesManager
 from neuralscope.errors import NeuralScopeError
 from neuralscope.ui import run_trash, saving, words
 
-# A chart of fixed size, such as a matrix, scrolls on a narrow screen instead of being cut off.
-# Streamlit's own Stop, which ends the drawing of a page, must not look as if it ended a training.
-_STYLE = """<style>
-[data-testid='stVegaLiteChart'] { max-width: 100%; overflow-x: auto; overflow-y: hidden; }
-[data-testid='stStatusWidget'] button { display: none; }
-</style>"""
-
 PAGES = ("Train", "Confusion", "Mistakes", "Activations", "Draw", "Runs")
 """Titles in the order of the menu; the first is the start page. Scripts are named after them."""
 
@@ -28,6 +23,7 @@ RUNS = "Runs"
 """The page on which runs are deleted, which can be undone until it is left."""
 
 _PAGES_FOLDER = Path(__file__).parents[2] / "pages"
+_STYLE = Path(__file__).with_name("page.css")
 _ICON = Path(__file__).with_name("icon.svg")  # an emoji would cost 0.2 s: a list of all is read
 
 
@@ -98,6 +94,7 @@ def page(title: str, subtitle: str) -> Iterator[None]:
         st.stop()
     st.set_page_config(page_title=f"{title} · NeuralScope", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
+    _behavior()(key="page")
     saving.offer()
     st.title(title, anchor=False)
     st.caption(subtitle)
@@ -106,6 +103,13 @@ def page(title: str, subtitle: str) -> Iterator[None]:
         yield
     except NeuralScopeError as error:
         st.error(words.plain(error), icon=":material/error:")
+
+
+@functools.cache
+def _behavior() -> Any:
+    """Return the component that closes the menu where it covers the page, and more of that kind."""
+    script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
+    return st.components.v2.component("neuralscope_page", html="<span></span>", js=script)
 
 
 def _enter(title: str) -> None:

@@ -41,7 +41,7 @@ from neuralscope.runs import (
 )
 
 MOST_MISTAKES = 18
-MOST_UNITS = 96
+MOST_UNITS = 128
 
 
 def store() -> Store:
@@ -172,6 +172,7 @@ class Pictures(NamedTuple):
         weights: Picture of the first layer's weights, as a data URI: a file of its own would be
             gone from the server when the next look at a live run has replaced it.
         weights_text: What it shows, in words.
+        weights_of: Which units are on it: 'the first 128 of the 512 units'.
     """
 
     confusion: charts.Figure
@@ -182,6 +183,7 @@ class Pictures(NamedTuple):
     class_noun: str
     weights: str
     weights_text: str
+    weights_of: str
 
 
 def pictures(run: Run, info: SnapshotInfo) -> Pictures:
@@ -215,7 +217,6 @@ def _pictures(store_path: str, run_id: str, config: RunConfig, info: SnapshotInf
             image_shape=data.image_shape,
             class_names=data.class_names,
             pixel_max=data.pixel_max,
-            columns=9,
             noun=data.noun,
         ),
         n_wrong=wrong.total,
@@ -224,7 +225,14 @@ def _pictures(store_path: str, run_id: str, config: RunConfig, info: SnapshotInf
         class_noun=data.class_noun,
         weights=charts.data_uri(charts.weight_grid(weights, data.image_shape, most=MOST_UNITS)),
         weights_text=charts.describe_weights(weights, most=MOST_UNITS),
+        weights_of=_which_units(weights.shape[1]),
     )
+
+
+def _which_units(n: int) -> str:
+    if n > MOST_UNITS:
+        return f"the first {MOST_UNITS:,} of the {n:,} units"
+    return "the only unit" if n == 1 else f"all {n:,} units"
 
 
 def store_folder() -> Path:

@@ -483,7 +483,6 @@ def _moment(run: Run, snapshots: list[SnapshotInfo]) -> None:
             key="confusion",
             of=run,
             when=when(run, info),
-            width="content",
         )
         st.caption(
             f"The {moment.n_validation:,} validation {moment.noun}s: each row is a true "
@@ -493,7 +492,8 @@ def _moment(run: Run, snapshots: list[SnapshotInfo]) -> None:
         st.subheader("Weights of the first layer", anchor=False)
         st.image(moment.weights, width="stretch", alt=moment.weights_text)
         st.caption(
-            "One picture for each unit: ink on red excites the unit, ink on blue inhibits it."
+            f"One picture for each unit, {moment.weights_of}: ink on red excites the unit, "
+            "ink on blue inhibits it."
         )
     st.subheader("Mistakes", anchor=False)
     if moment.n_wrong:
@@ -508,7 +508,6 @@ def _moment(run: Run, snapshots: list[SnapshotInfo]) -> None:
             key="mistakes",
             of=run,
             when=when(run, info),
-            width="content",
         )
     else:
         st.caption(f"None: it gets all {moment.n_validation:,} validation {moment.noun}s right.")

@@ -148,8 +148,27 @@ def test_one_class_with_all_counts_leaves_no_share_undefined() -> None:
 def test_from_two_to_a_hundred_classes(k: int) -> None:
     figure = confusion_matrix(np.ones((k, k), dtype=np.uint16))
     assert len(figure.tables["cells"]) == k * k
-    assert figure.template["width"] == figure.template["height"] <= 460
     json.dumps(figure.template)
+
+
+@pytest.mark.parametrize("k", [2, 10, 100, 600])
+def test_cells_are_square_and_none_lies_beyond_the_width_there_is(k: int) -> None:
+    (rect,) = layers(confusion_matrix(np.ones((k, k), dtype=np.uint16)), "rect")
+    (x_start, x_end), (y_start, y_end) = (
+        rect["encoding"][channel]["scale"]["range"] for channel in "xy"
+    )
+    assert x_start == y_start == 0
+    assert x_end == y_end
+
+    def side(width: int, height: int) -> float:
+        expression = x_end["expr"]
+        return float(eval(expression, {"min": min, "max": max}, {"width": width, "height": height}))
+
+    assert side(270, 1) == min(270, 192 if k == 2 else 270)  # on a telephone
+    assert side(1_000, 1) == (192 if k == 2 else pytest.approx(460, abs=60))
+    assert side(1_000, 900) == 820  # filling the screen
+    axis = rect["encoding"]["x"]["axis"]
+    assert axis["offset"]["expr"] == f"{x_end['expr']} - height"  # below its last row
 
 
 def test_class_names_are_on_the_axes_and_in_the_tooltip() -> None:

@@ -1,4 +1,6 @@
 import json
+from math import ceil, floor
+from types import SimpleNamespace
 
 import altair as alt
 import numpy as np
@@ -14,7 +16,7 @@ from neuralscope.charts import (
     network_sketch,
     thin,
 )
-from neuralscope.charts.figure import table, template
+from neuralscope.charts.figure import in_rows, table, template
 
 POINTS = EpochPoints([1, 2], [1, 2], [9, 18], [2.3, np.nan], [2.2, 0.15])
 
@@ -64,9 +66,20 @@ def fields(spec: object) -> set[str]:
     return set()
 
 
+def calculations(spec: object) -> list[dict[str, str]]:
+    """Return what a chart works out for itself."""
+    if isinstance(spec, dict):
+        own = [step for step in spec.get("transform", []) if "calculate" in step]
+        return [*own, *(step for part in spec.values() for step in calculations(part))]
+    if isinstance(spec, list):
+        return [step for part in spec for step in calculations(part)]
+    return []
+
+
 def test_the_template_refers_to_every_table_and_to_columns_that_exist(figure: Figure) -> None:
     assert names_of_data(dict(figure.template)) == set(figure.tables)
     columns = {column for frame in figure.tables.values() for column in frame.columns}
+    columns |= {step["as"] for step in calculations(dict(figure.template))}
     assert fields(dict(figure.template)) <= columns
 
 
@@ -99,6 +112,35 @@ def test_the_words_are_one_sentence(figure: Figure) -> None:
 def test_what_is_no_number_becomes_null(figure: Figure) -> None:
     rows = learning_curves(POINTS).chart().to_dict()["datasets"]["lines"]
     assert [row["value"] for row in rows] == [2.3, None, 2.2, 0.15]
+
+
+@pytest.mark.parametrize(
+    ("width", "n", "lengths"),
+    [
+        (358, 24, [3] * 8),  # a telephone
+        (820, 24, [8] * 3),  # beside the menu of a laptop
+        (1_460, 24, [12, 12]),  # 14 would fit: two equally long lines
+        (820, 7, [7]),
+        (820, 9, [5, 4]),
+        (50, 2, [1, 1]),  # narrower than one of them
+    ],
+)
+def test_tiles_stand_in_lines_as_long_as_the_width_allows(
+    width: int, n: int, lengths: list[int]
+) -> None:
+    chart = in_rows("tiles", width=88, height=130, gap=14).mark_point()
+    places = []
+    for place in range(n):
+        datum = SimpleNamespace(place=place, of=n)
+        for step in calculations(chart.to_dict()):
+            # The expression language and Python agree in all that stands here.
+            names = {"datum": datum, "width": width, "floor": floor, "ceil": ceil, "max": max}
+            setattr(datum, step["as"], eval(step["calculate"], names))
+        places.append((datum.x, datum.y))
+    assert [x for x, _ in places[: lengths[0]]] == [102 * column for column in range(lengths[0])]
+    rows = [y for _, y in places]
+    assert [rows.count(130 * line) for line in range(len(lengths))] == lengths
+    assert max(x for x, _ in places) + 88 <= max(width, 88)
 
 
 def test_template_validates_and_takes_top_level_properties() -> None:

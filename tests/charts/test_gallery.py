@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neuralscope.charts import Figure, colors, describe_gallery, digit_tiles, gallery
+from neuralscope.charts.figure import GROWS
 
 
 def pictures(n: int, **changes: Any) -> Figure:
@@ -34,16 +35,18 @@ def test_certainty_is_never_claimed_where_there_is_none() -> None:
     assert rows["confidence"].tolist() == ["99 %", "99.99 %", "unknown"]
 
 
-def test_pictures_lie_in_rows_of_so_many_columns() -> None:
-    figure = pictures(7, columns=3)
-    rows = figure.tables["pictures"]
-    assert rows["x"].nunique() == 3
-    assert rows["y"].nunique() == 3
-    assert rows["x"].tolist()[:3] == rows["x"].tolist()[3:6]
-    assert rows["y"].iloc[0] < rows["y"].iloc[3] < rows["y"].iloc[6]
-    # Each picture and its caption lie inside the chart.
-    assert rows["x"].max() + 84 <= figure.template["width"]
-    assert rows["y"].max() + 84 + 34 <= figure.template["height"]
+def test_pictures_keep_their_order_and_the_chart_grows_with_them() -> None:
+    figure = pictures(7)
+    assert figure.tables["pictures"]["place"].tolist() == list(range(7))
+    assert (figure.tables["pictures"]["of"] == 7).all()
+    assert figure.template["autosize"] == GROWS
+
+
+def test_no_caption_is_wider_than_its_picture() -> None:
+    rect, image, *captions = pictures(1).template["layer"]
+    assert {layer["mark"]["limit"] for layer in captions} == {image["mark"]["width"] + 8}
+    outside = rect["mark"]["width"] + rect["mark"]["strokeWidth"]
+    assert outside == image["mark"]["width"] + 8  # so the outline of a chosen one lies inside too
 
 
 def test_a_click_gives_back_the_index() -> None:
@@ -79,16 +82,13 @@ def test_an_empty_gallery_is_a_chart() -> None:
     assert figure.text == "No digits to show."
 
 
-def test_the_same_layout_is_the_same_template() -> None:
-    assert pictures(4, columns=2).template is pictures(3, columns=2).template
-    assert pictures(5, columns=2).template is not pictures(4, columns=2).template
+def test_every_page_of_a_gallery_has_the_same_template() -> None:
+    assert pictures(24).template is pictures(3).template
 
 
 def test_unequal_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="equally many"):
         pictures(3, true=[1, 2])
-    with pytest.raises(ValueError, match="at least 1 column"):
-        pictures(3, columns=0)
 
 
 @pytest.mark.parametrize(

@@ -202,13 +202,12 @@ def test_a_strip_names_true_class_and_activation() -> None:
         true=[4, 2, 4],
         values=[1.0, 0.51234, 0.0],
         image_shape=(8, 8),
-        columns=2,
     )
     rows = figure.tables["pictures"]
     assert rows["index"].tolist() == [7, 8, 9]
     assert rows["name"].tolist() == ["4", "2", "4"]
     assert rows["value"].tolist() == ["1", "0.512", "0"]
-    assert rows["y"].nunique() == 2
+    assert rows["place"].tolist() == [0, 1, 2]
     (param,) = figure.template["params"]
     assert (param["name"], param["select"]["fields"]) == ("picture", ["index"])
     assert figure.text == ("3 digits, the first a 4 with an activation of 1, the last a 4 with 0.")
