@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuralscope.data import dataset_info, dataset_title, is_cached, load_dataset
+from neuralscope.data import dataset_info, dataset_label, is_cached, load_dataset
 from neuralscope.engine import OPTIMIZERS
 from neuralscope.engine.batches import count_batches
 from neuralscope.errors import ConfigError, DataError, NeuralScopeError, StoreError, WeightsError
@@ -65,7 +65,7 @@ def can_resume(run: Run, epochs: int | None = None) -> str:
         epochs: Epochs it is to have in the end; None for as many as its configuration says.
     """
     if run.is_active:
-        return f"Run {run.run_id} is {run.status} already."
+        return f"Run {run.run_id} is already {run.status}."
     if run.status == DIVERGED:
         return (
             f"Run {run.run_id} has diverged, and would again; fork it from an earlier epoch, "
@@ -73,20 +73,20 @@ def can_resume(run: Run, epochs: int | None = None) -> str:
         )
     if run.status == FINISHED and _is_out_of_patience(run):
         return (
-            f"Run {run.run_id} has stopped early, since its patience had run out; fork it with "
-            "more patience to go on."
+            f"Run {run.run_id} has stopped early because its patience ran out; fork it with "
+            "more patience to continue."
         )
     if epochs is None and run.status == FINISHED:
         return (
             f"Run {run.run_id} has finished all its {_epochs(run.config.epochs)}; "
-            "give it more of them to go on."
+            "give it more to continue."
         )
     # Nothing is left to do at the end of the last epoch but to test the network, if that.
     is_at_end = epochs is not None and epochs <= run.epoch and run.epoch > 0
     if is_at_end and (epochs != run.config.epochs or run.status == FINISHED):
         return (
-            f"Run {run.run_id} has trained {_epochs(run.epoch)} already; "
-            "ask for more than that to go on."
+            f"Run {run.run_id} has already trained {_epochs(run.epoch)}; "
+            "ask for more than that to continue."
         )
     return ""
 
@@ -138,12 +138,12 @@ def resume(store: Store, run_id: str, *, epochs: int | None = None) -> None:
 def _nothing_to_go_on_from(run: Run) -> str:
     if run.origin:
         return (
-            f"Run {run.run_id} came without what it takes to go on: the optimizer's memory and the "
-            "random states; it can be looked at, or trained again from its configuration."
+            f"Run {run.run_id} came without what it needs to continue: the optimizer's memory and "
+            "the random states. It can be viewed, or trained again from its configuration."
         )
     return (
-        f"None of the snapshots of run {run.run_id} can be read any more, so it cannot go on; "
-        "its curves are still there, and it can be trained again from its configuration."
+        f"None of the snapshots of run {run.run_id} can be read any more, so it cannot continue. "
+        "Its curves are still there, and it can be trained again from its configuration."
     )
 
 
@@ -154,7 +154,7 @@ def _check_data(run: Run) -> None:
         return  # the trainer will fetch it, and look then
     if run.data_digest not in ("", load_dataset(run.config.dataset).digest):
         raise DataError(
-            f"The data set {dataset_title(run.config.dataset)} has changed since run {run.run_id} "
+            f"The data set {dataset_label(run.config.dataset)} has changed since run {run.run_id} "
             "was trained on it; its snapshots can be looked at, and it can be trained again on the "
             "data of now."
         )
@@ -400,9 +400,9 @@ def verdict(store: Store, original_id: str, again_id: str) -> Verdict:
     if first_epoch is None and same_steps and parameters is not False:
         whole = original.step == again.step and parameters is True
         extent = "" if whole else f" as far as both go, which is {_epochs(n_epochs)}"
-        measured = f"{n_steps:,} step losses, {_epochs(n_epochs)} of measurements"
-        weights = ", the weights" if parameters else ""
-        return Verdict(True, f"Identical to the bit{extent}: {measured}{weights}.", reasons, None)
+        measured = [f"{n_steps:,} step losses", f"{_epochs(n_epochs)} of measurements"]
+        same = f"{', '.join(measured)} and the weights" if parameters else " and ".join(measured)
+        return Verdict(True, f"Identical to the bit{extent}: {same}.", reasons, None)
     place = "in its weights" if first_epoch is None else f"from epoch {first_epoch} on"
     if first_epoch is None and not same_steps:
         place = "in the losses of its steps"
@@ -414,9 +414,9 @@ def _reasons(store: Store, original: Run, again: Run) -> Iterator[str]:
     """Yield what, besides chance, could make two runs differ."""
     for name in SETTINGS:
         if getattr(original.config, name) != getattr(again.config, name):
-            yield f"the setting {name} is another one"
+            yield f"the setting {name} differs"
     if original.data_digest and again.data_digest and original.data_digest != again.data_digest:
-        yield "the data has another digest"
+        yield "the data differs"
     for name in sorted(original.versions.keys() | again.versions.keys()):
         before, now = original.versions.get(name, "none"), again.versions.get(name, "none")
         if before != now and original.versions and again.versions:

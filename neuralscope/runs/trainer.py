@@ -35,7 +35,7 @@ from types import FrameType
 
 import numpy as np
 
-from neuralscope.data import Dataset, dataset_title, load_dataset
+from neuralscope.data import Dataset, dataset_label, load_dataset
 from neuralscope.engine import (
     Diverged,
     EpochEnd,
@@ -218,7 +218,7 @@ class Trainer:
         run = self._store.run(self._run_id)
         if run.data_digest not in ("", dataset.digest):
             raise DataError(
-                f"The data set {dataset_title(dataset.name)} has changed since this run was "
+                f"The data set {dataset_label(dataset.name)} has changed since this run was "
                 "trained on it, so it cannot go on; it can be trained again from its configuration "
                 "instead."
             )

@@ -195,11 +195,14 @@ def _tell_of(store: Store, run: Run, child: Run) -> None:
         best = f", best validation accuracy {percent(child.best_validation_accuracy)}"
         said = f"{what}: {child.status}{best if child.best_epoch else ''}."
         st.info(plain(said), icon=":material/fork_right:")
-    elif (verdict := _verdict_on(store, run, child)).is_identical:
-        st.success(plain(f"{what}: {_continued(verdict.text)}"), icon=":material/verified:")
     else:
-        said = f"{what}: {_continued(verdict.text)}"
-        st.warning(plain(said), icon=":material/difference:")
+        verdict = _verdict_on(store, run, child)
+        ending = "" if child.status == FINISHED else f" ({child.status})"
+        said = plain(f"{what}{ending}: {verdict.text[:1].lower()}{verdict.text[1:]}")
+        if verdict.is_identical:
+            st.success(said, icon=":material/verified:")
+        else:
+            st.warning(said, icon=":material/difference:")
 
 
 def wait_words(store: Store, run: Run) -> str:
@@ -207,10 +210,6 @@ def wait_words(store: Store, run: Run) -> str:
     place = store.place_in_queue(run.run_id)
     n_running = sum(each.status == RUNNING for each in store.active_runs())
     return "starting" if place <= slots() - n_running else f"number {place} in the queue"
-
-
-def _continued(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
 
 
 # Going on ----------------------------------------------------------------------------------------

@@ -197,12 +197,12 @@ def test_a_finished_run_wants_more_epochs(cli: Cli, run_store: Path, trained: An
     outcome = cli("resume", trained["run_id"])
     assert outcome.status == 2
     assert outcome.complaint.endswith(
-        f"Run {before.run_id} has finished all its 2 epochs; give it more of them to go on."
+        f"Run {before.run_id} has finished all its 2 epochs; give it more to continue."
     )
     outcome = cli("resume", trained["run_id"], "--epochs", "1")
     assert outcome.status == 2
     assert outcome.complaint.endswith(
-        "has trained 2 epochs already; ask for more than that to go on."
+        "has already trained 2 epochs; ask for more than that to continue."
     )
     assert run_in(run_store, trained["run_id"]) == before
 
@@ -251,7 +251,7 @@ def test_a_run_that_is_trained_is_left_alone(
     eventually(lambda: run_in(run_store, halted).status == "running")
     outcome = cli("resume", halted)
     assert outcome.status == 2
-    assert f"Run {halted} is running already." in outcome.err
+    assert f"Run {halted} is already running." in outcome.err
 
 
 # runs reproduce
@@ -261,7 +261,7 @@ def test_a_run_comes_out_again(cli: Cli, run_store: Path, trained: Any) -> None:
     outcome = cli("runs", "reproduce", trained["run_id"])
     assert outcome.status == 0
     assert outcome.out == (
-        "Identical to the bit: 80 step losses, 2 epochs of measurements, the weights.\n"
+        "Identical to the bit: 80 step losses, 2 epochs of measurements and the weights.\n"
     )
     again, original = _newest_first(run_store)
     assert original.run_id == trained["run_id"]
@@ -292,7 +292,7 @@ def test_a_run_that_comes_out_otherwise_exits_with_1(
         db.execute("UPDATE runs SET data_digest = 'another'")
     outcome = cli("runs", "reproduce", trained["run_id"])
     assert outcome.status == 1
-    assert outcome.out == "It differs from epoch 2 on; the data has another digest.\n"
+    assert outcome.out == "It differs from epoch 2 on; the data differs.\n"
 
 
 def test_a_run_without_a_step_is_not_trained_again(cli: Cli, run_store: Path) -> None:

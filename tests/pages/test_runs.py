@@ -352,6 +352,18 @@ def test_filters_narrow_the_list_and_are_cleared(
     assert page.says("No run matches these filters.")
 
 
+def test_an_own_data_set_is_called_by_its_title_everywhere(
+    add: Callable[..., Run], open_runs: Open, table: Table
+) -> None:
+    run = add(dataset="own-noisy30-12ca8b82")
+    page = open_runs(runs=run.run_id)
+    [row] = table.of(page).to_dict("records")
+    assert (row["name"], row["dataset"]) == ("8 relu, sgd 0.2, noisy30, 50 epochs", "noisy30")
+    assert page.control("Data set").options == ["Any", "noisy30"]
+    assert page.says("Data set: **noisy30 (not here)**")
+    assert not page.says("own-noisy30")
+
+
 def test_a_whole_archive_is_told(
     store: Store, add: Callable[..., Run], open_runs: Open, table: Table
 ) -> None:

@@ -368,7 +368,7 @@ def test_a_run_comes_out_again_to_the_bit(store: Store, train: Train, config: Ru
     verdict = lineage.verdict(store, original.run_id, again.run_id)
     assert verdict == lineage.Verdict(
         True,
-        "Identical to the bit: 120 step losses, 3 epochs of measurements, the weights.",
+        "Identical to the bit: 120 step losses, 3 epochs of measurements and the weights.",
         (),
         None,
     )
@@ -445,9 +445,9 @@ def test_what_else_differs_is_named(store: Store, train: Train) -> None:
     processes, kernels = other.machine["processes"], other.machine["kernels"]
     threads, numpy = other.machine["blas_threads"], other.versions["numpy"]
     assert verdict.reasons == (
-        "the setting l2 is another one",
-        "the setting dropout is another one",
-        "the data has another digest",
+        "the setting l2 differs",
+        "the setting dropout differs",
+        "the data differs",
         f"numpy was 1.0 and is {numpy}",
         f"the threads were 9 and are {threads}",
         f"the processes were 7 and are {processes}",
@@ -520,16 +520,16 @@ def ended(store: Store, status: str, **columns: Any) -> Run:
         ("interrupted", {"epoch": 5}, 5, ""),
         ("finished", {"epoch": 5}, 6, ""),
         ("finished", {"epoch": 5, "best_epoch": 4, "patience": 3}, 6, ""),
-        ("stopped", {"epoch": 2}, 2, "has trained 2 epochs already; ask for more"),
+        ("stopped", {"epoch": 2}, 2, "has already trained 2 epochs; ask for more"),
         ("finished", {"epoch": 5}, None, "has finished all its 5 epochs; give it more"),
-        ("finished", {"epoch": 5}, 5, "has trained 5 epochs already; ask for more"),
-        ("finished", {"epoch": 5}, 1, "has trained 5 epochs already; ask for more"),
+        ("finished", {"epoch": 5}, 5, "has already trained 5 epochs; ask for more"),
+        ("finished", {"epoch": 5}, 1, "has already trained 5 epochs; ask for more"),
         ("diverged", {"epoch": 2}, 9, "has diverged, and would again; fork it"),
         (
             "finished",
             {"epoch": 5, "best_epoch": 2, "patience": 3},
             9,
-            "has stopped early, since its patience had run out; fork it with more patience",
+            "has stopped early because its patience ran out; fork it with more patience",
         ),
     ],
 )
@@ -550,7 +550,7 @@ def test_why_a_run_cannot_go_on(
 
 def test_an_active_run_is_not_resumed(store: Store) -> None:
     run = store.run(store.create(PLAIN))
-    assert lineage.can_resume(run) == f"Run {run.run_id} is queued already."
+    assert lineage.can_resume(run) == f"Run {run.run_id} is already queued."
 
 
 def test_a_trainer_that_is_silent_is_waited_for_until_it_counts_as_gone(

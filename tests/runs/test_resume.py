@@ -353,7 +353,7 @@ def test_only_one_of_two_may_resume(store: Store, digits: Dataset) -> None:
     run_id = store.create(replace(PLAIN, epochs=1))
     train(store, run_id, digits)
     lineage.resume(store, run_id, epochs=2)
-    with pytest.raises(NeuralScopeError, match=r"^Run .* is queued already\.$"):
+    with pytest.raises(NeuralScopeError, match=r"^Run .* is already queued\.$"):
         lineage.resume(store, run_id, epochs=2)
 
 
@@ -464,7 +464,7 @@ def test_a_run_that_came_without_what_it_takes_to_go_on(store: Store, stopped: s
     store.end(imported, "stopped")
     with pytest.raises(WeightsError, match=ONE_SENTENCE) as told:
         lineage.resume(store, imported)
-    assert "came without what it takes to go on" in str(told.value)
+    assert "came without what it needs to continue" in str(told.value)
 
 
 def test_other_data_than_before_is_told_in_a_sentence(
