@@ -315,13 +315,13 @@ def _epochs() -> None:
     _number("epochs")
     other = FIRST_EPOCHS if _value("epochs") == LONG_EPOCHS else LONG_EPOCHS
     st.button(
-        f"Set {other} epochs",
+        f"Set {other:d} epochs",
         type="tertiary",
         key=_key("other_epochs"),
         on_click=_set_epochs,
         args=(other,),
-        help=f"{FIRST_EPOCHS} epochs show how it learns; {LONG_EPOCHS} show what can be reached, "
-        "and overfitting.",
+        help=f"{FIRST_EPOCHS:d} epochs show how it learns; {LONG_EPOCHS:d} show what can be "
+        "reached, and overfitting.",
     )
 
 

@@ -198,11 +198,11 @@ def _tell_of(store: Store, run: Run, child: Run) -> None:
     else:
         verdict = _verdict_on(store, run, child)
         ending = "" if child.status == FINISHED else f" ({child.status})"
-        said = plain(f"{what}{ending}: {verdict.text[:1].lower()}{verdict.text[1:]}")
+        text = f"{what}{ending}: {verdict.text[:1].lower()}{verdict.text[1:]}"
         if verdict.is_identical:
-            st.success(said, icon=":material/verified:")
+            st.success(plain(text), icon=":material/verified:")
         else:
-            st.warning(said, icon=":material/difference:")
+            st.warning(plain(text), icon=":material/difference:")
 
 
 def wait_words(store: Store, run: Run) -> str:

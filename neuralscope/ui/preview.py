@@ -9,6 +9,7 @@ import streamlit as st
 from neuralscope import charts
 from neuralscope.data import DatasetInfo, known_dataset
 from neuralscope.errors import DataError
+from neuralscope.exports.differences import label
 from neuralscope.runs import SETTINGS, Run, RunConfig, as_measured
 from neuralscope.ui import (
     augmentation_preview,
@@ -79,7 +80,7 @@ def _draw_next(config: RunConfig, run: Run, info: DatasetInfo, seconds: float | 
     epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs:,} epochs"
     lasts = "measuring the time" if seconds is None else words.duration(seconds * config.epochs)
     st.caption(
-        f"**Starts:** {'-'.join(map(str, sizes))} "
+        f"**Starts:** {'-'.join(f'{size:d}' for size in sizes)} "
         f"({config.n_parameters(info.n_features, info.n_classes):,} parameters) on "
         f"{words.plain(info.title)}, {epochs}, {lasts}. {describe_difference(config, run.config)}"
     )
@@ -99,7 +100,7 @@ def describe_difference(config: RunConfig, shown: RunConfig) -> str:
     if not names:
         return "Same settings as the run shown."
     differences = [
-        f"{contestants.label(name)} {contestants.value_words(name, getattr(config, name))} instead "
+        f"{label(name)} {contestants.value_words(name, getattr(config, name))} instead "
         f"of {contestants.value_words(name, getattr(shown, name))}"
         for name in names[:MOST_DIFFERENCES]
     ]

@@ -492,8 +492,8 @@ def _moment(run: Run, snapshots: list[SnapshotInfo]) -> None:
         st.subheader("Weights of the first layer", anchor=False)
         st.image(moment.weights, width="stretch", alt=moment.weights_text)
         st.caption(
-            f"One picture for each unit, {moment.weights_of}: ink on red excites the unit, "
-            "ink on blue inhibits it."
+            f"One picture for each unit, {words.plain(moment.weights_of)}: ink on red "
+            "excites the unit, ink on blue inhibits it."
         )
     st.subheader("Mistakes", anchor=False)
     if moment.n_wrong:
