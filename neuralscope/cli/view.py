@@ -16,7 +16,6 @@ from neuralscope.cli.measured import add_measured, measured_dataset
 from neuralscope.cli.parser import Command
 from neuralscope.cli.status import DONE
 from neuralscope.cli.status_line import StatusLine
-from neuralscope.data import dataset_label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,6 +153,8 @@ def describe(
     picture = _picture(pixels.reshape(dataset.image_shape) / dataset.pixel_max, letters, columns)
     bar = 24 if columns >= 56 else max(columns - 32, 4)
     answer = _answer(probabilities, true, dataset.class_names, letters, bar)
+    from neuralscope.data import dataset_label
+
     where = f"Test {dataset.noun} {index} of {dataset_label(dataset.name)}"
     lines = [f"{where}, a {dataset.class_names[true]}:", ""]
     if columns >= SIDE_BY_SIDE:
