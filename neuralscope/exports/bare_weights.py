@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -133,12 +134,17 @@ def _dataset_of(given: Network) -> str:
         names = dataset_names()
     except DataUnavailable as error:
         raise Refused(f"it was trained on {told}, and that data set is not here") from error
+    classes: Any = given.metadata.get("class_names")
+    is_named = isinstance(classes, list) and len(classes) == n_classes
     for name in names:
         info = dataset_info(name)
-        if (info.n_features, info.n_classes) == (n_features, n_classes):
+        # As many classes of other names are other classes.
+        is_same = not is_named or list(info.class_names) == classes
+        if (info.n_features, info.n_classes) == (n_features, n_classes) and is_same:
             return name
+    called = f" ({', '.join(map(str, classes[:10]))})"[:200] if is_named else ""
     raise Refused(
-        f"its network takes {n_features:,} pixels and tells {n_classes:,} classes apart, "
+        f"its network takes {n_features:,} pixels and tells {n_classes:,} classes apart{called}, "
         + (f"unlike {told}" if told in names else "which fits no data set here")
     )
 

@@ -136,6 +136,10 @@ class TestWhatIsUnderstood:
         content = csv(X, Y, header=header).replace(b",", b";")
         assert added(b"\xef\xbb\xbf" + content, tmp_path).image_shape == SHAPE
 
+    def test_the_shape_in_the_header_counts_wherever_the_label_stands(self, tmp_path: Path) -> None:
+        header = ",".join([*(f"{i}x{j}" for i in range(1, 4) for j in range(1, 6)), "label"])
+        assert added(csv(X, Y, header=header, last=True), tmp_path).image_shape == SHAPE
+
     def test_numbers_that_are_names_are_in_the_order_of_numbers(self, tmp_path: Path) -> None:
         dataset = added({"a-3x5.csv": csv(X, Y + 9, header="label" + ",p" * 15)}, tmp_path)
         assert dataset.class_names == ("9", "10", "11")

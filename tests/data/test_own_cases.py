@@ -68,7 +68,7 @@ def read(name: str, **options: Any) -> Pictures:
             "0 1 2",
             [
                 "label: column 1 'emotion', 3 classes (the only column that is not a pixel)",
-                "split: column 3 'Usage' says which rows are for train and validation",
+                "split: as column 3 'Usage' says",
             ],
         ),
         (

@@ -141,6 +141,13 @@ def test_a_network_that_no_data_set_fits_is_told(other: Store, tmp_path: Path) -
     )
 
 
+def test_as_many_classes_of_other_names_do_not_fit(other: Store, tmp_path: Path) -> None:
+    network(64, 10).save(tmp_path / "w.npz", {"class_names": list("abcdefghij")})
+    assert "10 classes apart (a, b, c, d, e, f, g, h, i, j), which fits no data set here" in (
+        refused(other, tmp_path / "w.npz")
+    )
+
+
 def test_a_network_of_own_data_that_is_not_here_is_told(other: Store, tmp_path: Path) -> None:
     network(64, 10).save(tmp_path / "w.npz", {"dataset": "own-signs-0123abcd"})
     assert "own-signs-0123abcd, and that data set is not here" in refused(other, tmp_path / "w.npz")

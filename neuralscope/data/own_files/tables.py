@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralscope.data.own_files.columns import (
+    Columns,
     columns_of,
     describe_column,
     is_header,
@@ -62,6 +63,19 @@ class _Sheet:
     packed: int | None
     numbers: tuple[int, ...]
 
+    @property
+    def titles(self) -> list[str]:
+        """What each column is called in sentences."""
+        names = self.header or [""] * len(self.numbers)
+        return [describe_column(*each) for each in zip(self.numbers, names, strict=True)]
+
+    def wanted(self, label_column: str | None) -> str | None:
+        """Return a person's word for a column, with a number as this table counts."""
+        if label_column is None or not re.fullmatch("[0-9]{1,6}", label_column):
+            return label_column
+        number = int(label_column)
+        return str(self.numbers.index(number) + 1) if number in self.numbers else label_column
+
 
 def read_table(
     content: bytes,
@@ -83,52 +97,54 @@ def read_table(
     sheet = _sheet(content)
     if not sheet.rows:
         raise Unfit("it has no rows")
-    # The last pixel may be called '28x28'.
-    shape = shape or (shape_in(sheet.header[-1]) if sheet.header else None)
-    wanted, numbers_in_file = label_column, sheet.numbers
-    if wanted is not None and wanted.isdecimal() and int(wanted) in numbers_in_file:
-        wanted = str(numbers_in_file.index(int(wanted)) + 1)
-    columns = columns_of(sheet.header, sheet.rows, wanted=wanted, shape=shape)
-    names = sheet.header or [""] * len(sheet.rows[0])
-    titles = [describe_column(*each) for each in zip(numbers_in_file, names, strict=True)]
-    extra = () if columns.part is None else (columns.part,)
-    as_text = (*columns.candidates, *extra)
+    shape = shape or _shape_in_header(sheet.header or ())
+    columns = columns_of(sheet.header, sheet.rows, wanted=sheet.wanted(label_column), shape=shape)
+    as_text = (*columns.candidates, *(() if columns.part is None else (columns.part,)))
     used = sorted({*columns.pixels, *as_text})
     numbers, texts = _numbers(sheet, used, as_text)
     codes = {i: numbers[:, used.index(i)].astype(np.int64) for i in as_text}
-    label = settled(
-        columns,
-        {i: dict(zip(texts[i], np.bincount(codes[i]).tolist(), strict=True)) for i in as_text},
-        titles,
-        numbers_in_file,
-    )
-    pixels = list(columns.pixels)
+    counts = {i: dict(zip(texts[i], np.bincount(codes[i]).tolist(), strict=True)) for i in as_text}
+    label = settled(columns, counts, sheet.titles, sheet.numbers)
+    pixels = set(columns.pixels)
     if columns.others_are_pixels:
         for i in columns.candidates:
             if i != label:
                 numbers[:, used.index(i)] = _as_pixels(texts[i], codes[i], i, sheet)
-                pixels.append(i)
+                pixels.add(i)
     images = np.delete(numbers, [k for k, i in enumerate(used) if i not in pixels], axis=1)
-    labels = values_of(texts[label])[codes[label]]
     if shape is not None and math.prod(shape) == images.shape[1]:
         images = images.reshape(-1, *shape)
-    classes = "1 class" if len(texts[label]) == 1 else f"{len(texts[label])} classes"
-    reason = f" ({columns.reason})" if columns.reason else ""
-    notes = [f"label: {titles[label]}, {classes}{reason}"]
-    left_out = dict(columns.left_out)
-    if not columns.others_are_pixels:
-        left_out |= {i: "not the label" for i in columns.candidates if i != label}
-    notes += [f"left out: {titles[i]}, {why}" for i, why in sorted(left_out.items())]
+    labels = values_of(texts[label])[codes[label]]
+    notes = _notes(columns, label, len(texts[label]), sheet.titles)
     if columns.part is None:
         return [Found(None, "images", images), Found(None, "labels", labels)], notes
     parts = np.array([part_named(text) or "" for text in texts[columns.part]])[codes[columns.part]]
-    present = [part for part in ORDER if (parts == part).any()]
-    notes.append(f"split: {titles[columns.part]} says which rows are for {' and '.join(present)}")
     found = []
-    for part in present:
-        found.append(Found(part, "images", images[parts == part]))
-        found.append(Found(part, "labels", labels[parts == part]))
+    for part in ORDER:
+        if (parts == part).any():
+            found.append(Found(part, "images", images[parts == part]))
+            found.append(Found(part, "labels", labels[parts == part]))
     return found, notes
+
+
+def _notes(columns: Columns, label: int, n_classes: int, titles: Sequence[str]) -> list[str]:
+    """Say what was decided about the columns."""
+    classes = "1 class" if n_classes == 1 else f"{n_classes} classes"
+    reason = f" ({columns.reason})" if columns.reason else ""
+    left_out = dict(columns.left_out)
+    if not columns.others_are_pixels:
+        left_out |= {i: "not the label" for i in columns.candidates if i != label}
+    return [
+        f"label: {titles[label]}, {classes}{reason}",
+        *(f"left out: {titles[i]}, {why}" for i, why in sorted(left_out.items())),
+        *([] if columns.part is None else [f"split: as {titles[columns.part]} says"]),
+    ]
+
+
+def _shape_in_header(header: Sequence[str]) -> tuple[int, int] | None:
+    """Return rows and columns of the pictures where pixels are called '1x1' to '28x28'."""
+    shapes = [shape for cell in header if (shape := shape_in(cell)) is not None]
+    return max(shapes, key=math.prod, default=None)
 
 
 # How a table is written --------------------------------------------------------------------------
