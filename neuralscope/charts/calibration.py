@@ -12,7 +12,7 @@ so that its axis is logarithmic, and the counts are written on the bars.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import altair as alt
@@ -65,6 +65,7 @@ def reliability_diagram(
     bins = bins[bins["count"] > 0].reset_index(drop=True)
     gap = 100 * (bins["confidence"] - bins["accuracy"])
     bins["verdict"] = [_verdict(points) for points in gap.tolist()]
+    bins = _with_words(bins, ("confidence", "accuracy", "accuracy_low", "accuracy_high"))
     return Figure(
         _reliability_template(height),
         {"bins": bins, "ideal": pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]})},
@@ -107,6 +108,7 @@ def confidence_histogram(
     bins = _bins(low, high, count)
     total = max(int(bins["count"].sum()), 1)
     bins["share"] = bins["count"] / total
+    bins = _with_words(bins, ("share",))
     bins["text"] = [f"{number:,}" if number else "" for number in bins["count"].tolist()]
     return Figure(
         _histogram_template(height), {"bins": bins}, describe_confidences(low, high, count)
@@ -173,7 +175,10 @@ def refusal_curve(
     ).astype({"share": float, "error": float, "threshold": object})
     return Figure(
         _refusal_template(height),
-        {"curve": curve, "mark": mark},
+        {
+            name: _with_words(rows, ("share", "error"))
+            for name, rows in (("curve", curve), ("mark", mark))
+        },
         describe_refusal(share, error, at=at),
     )
 
@@ -214,6 +219,12 @@ def _bins(low: ArrayLike, high: ArrayLike, count: ArrayLike) -> pd.DataFrame:
             ],
         }
     )
+
+
+def _with_words(rows: pd.DataFrame, shares: Sequence[str]) -> pd.DataFrame:
+    """Return rows with each of these shares also as it is read: `error` as `error_words`."""
+    words = {f"{name}_words": [percent(value) for value in rows[name].tolist()] for name in shares}
+    return rows.assign(**words)
 
 
 def _verdict(points: float) -> str:
@@ -278,10 +289,10 @@ def _reliability_template(height: int) -> Mapping[str, Any]:
             tooltip=[
                 alt.Tooltip("bin:N", title="Confidence"),
                 alt.Tooltip("count:Q", title="Answers", format=",d"),
-                alt.Tooltip("confidence:Q", title="Mean confidence", format=".2%"),
-                alt.Tooltip("accuracy:Q", title="Right", format=".2%"),
-                alt.Tooltip("accuracy_low:Q", title="95 % certain: from", format=".1%"),
-                alt.Tooltip("accuracy_high:Q", title="to", format=".1%"),
+                alt.Tooltip("confidence_words:N", title="Mean confidence"),
+                alt.Tooltip("accuracy_words:N", title="Right"),
+                alt.Tooltip("accuracy_low_words:N", title="95 % certain: from"),
+                alt.Tooltip("accuracy_high_words:N", title="to"),
                 alt.Tooltip("verdict:N", title="That is"),
             ],
         )
@@ -317,7 +328,7 @@ def _histogram_template(height: int) -> Mapping[str, Any]:
         tooltip=[
             alt.Tooltip("bin:N", title="Confidence"),
             alt.Tooltip("count:Q", title="Answers", format=",d"),
-            alt.Tooltip("share:Q", title="Of all", format=".2%"),
+            alt.Tooltip("share_words:N", title="Of all"),
         ]
     )
     bars = base.mark_bar(color=NEUTRAL, stroke=BACKGROUND, strokeWidth=1).encode(
@@ -341,8 +352,8 @@ def _refusal_template(height: int) -> Mapping[str, Any]:
     )
     tooltip = [
         alt.Tooltip("threshold:N", title="Refused below"),
-        alt.Tooltip("share:Q", title="Refused", format=".2%"),
-        alt.Tooltip("error:Q", title="Errors among the rest", format=".2%"),
+        alt.Tooltip("share_words:N", title="Refused"),
+        alt.Tooltip("error_words:N", title="Errors among the rest"),
     ]
     curve = alt.Chart(table("curve")).encode(x=x, y=y)
     mark = alt.Chart(table("mark")).encode(x=x, y=y)

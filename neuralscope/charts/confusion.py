@@ -99,6 +99,7 @@ def confusion_matrix(
         "opacity": opacity,
         "count": count,
         "share": share,
+        "percent": [percent(part) for part in share.tolist()],
         "true_name": object_names[true],
         "predicted_name": object_names[predicted],
     }
@@ -314,7 +315,7 @@ def _template(names: tuple[str, ...], noun: str, is_change: bool = False) -> Map
     else:
         tooltip += [
             alt.Tooltip("count:Q", title="How many", format=",d"),
-            alt.Tooltip("share:Q", title=f"Share of this true {noun}", format=".2%"),
+            alt.Tooltip("percent:N", title=f"Share of this true {noun}"),
         ]
     base = alt.Chart(table("cells")).encode(
         x=alt.X("predicted:O", title=f"Predicted {noun}", axis=across, scale=band),
