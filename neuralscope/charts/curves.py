@@ -621,8 +621,8 @@ def _template(
         "series:N",
         scale=alt.Scale(domain=series, range=hues),
         legend=alt.Legend(
-            orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, symbolSize=260,
-            symbolOpacity=1, padding=0, offset=10, columnPadding=18, labelLimit=240,
+            orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, symbolSize=200,
+            symbolOpacity=1, padding=0, offset=10, columnPadding=9, labelLimit=240,
         ),
     )  # fmt: skip
     is_training = f"datum.series === '{SERIES[0]}'"
