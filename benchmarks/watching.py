@@ -198,7 +198,7 @@ def train_in_browser(store: Store, config: RunConfig) -> tuple[float, float]:
         page.get_by_role("button", name="Start training").wait_for()
         run_id = launch(store, config)
         page.goto(f"http://{address}/?run={run_id}")
-        page.get_by_text("How it learns").wait_for()
+        page.get_by_text("Learning curves").wait_for()
         used, began = browser_seconds(), time.perf_counter()
         run = finished(store, run_id)
         cores = (browser_seconds() - used) / (time.perf_counter() - began)
@@ -219,7 +219,7 @@ def click_to_first_point(store: Store, tries: int) -> list[float]:
             page.wait_for_timeout(2000)
             began = time.perf_counter()
             start.click()
-            page.get_by_text("How it learns").wait_for()  # the sketch of the network is gone
+            page.get_by_text("Learning curves").wait_for()  # the sketch of the network is gone
             page.locator("[data-testid=stVegaLiteChart] .marks").first.wait_for()
             times.append(time.perf_counter() - began)
             page.get_by_role("button", name="Stop", exact=True).click()

@@ -51,6 +51,7 @@ from neuralscope.analysis.diagnosis import (
     circumstances_of,
     find_overfitting,
     judge_accuracy,
+    tell_baseline,
     tell_overfitting,
 )
 from neuralscope.analysis.health import Circumstances, Verdict, judge_layers, tell_health
@@ -159,6 +160,7 @@ __all__ = [
     "seen_through",
     "smallest_change",
     "suspicious_labels",
+    "tell_baseline",
     "tell_health",
     "tell_history",
     "tell_overfitting",

@@ -86,6 +86,19 @@ def judge_accuracy(accuracy: float, n_examples: int, class_counts: Sequence[int]
     return Result("weak" if share < WEAK else "fair" if share < FAIR else "good", baseline)
 
 
+def tell_baseline(result: Result) -> str:
+    """Say what a poor result is to be compared with; nothing of a fair or good one.
+
+    >>> tell_baseline(Result("nothing", 0.1125))
+    'It has learned nothing: always answering the most frequent class scores 11.25 %.'
+    """
+    if result.grade not in ("nothing", "weak"):
+        return ""
+    judgment = "It has learned nothing" if result.grade == "nothing" else "That is weak"
+    baseline = f"{100 * result.baseline:.2f} %"
+    return f"{judgment}: always answering the most frequent class scores {baseline}."
+
+
 def find_overfitting(
     epoch: npt.ArrayLike, train_loss: npt.ArrayLike, validation_loss: npt.ArrayLike
 ) -> Overfitting | None:

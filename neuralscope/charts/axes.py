@@ -65,7 +65,12 @@ def value_axis(
         title=title,
         minExtent=34,  # keeps the plot from jumping when a label grows by a digit
         labelExpr="datum.label === '' ? '' : "
-        + ("datum.label" if quantity == "loss" else "format(100 * datum.value, '.5~g')"),
+        + (
+            # A loss that diverges has more digits than there is room for.
+            "abs(datum.value) >= 1e5 ? format(datum.value, '.2~e') : datum.label"
+            if quantity == "loss"
+            else "format(100 * datum.value, '.5~g')"
+        ),
     )
     if empty:
         return axis, alt.Scale(domain=[0, 2.5] if quantity == "loss" else [0, 1])

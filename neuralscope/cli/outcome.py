@@ -95,6 +95,7 @@ def conclude(
         print_json({**result, "output": written})
     elif run.status in (runs.FINISHED, runs.STOPPED):
         _print_summary(run, result, written)
+        _print_diagnosis(store, run, result)
     return status
 
 
@@ -141,3 +142,33 @@ def _print_summary(run: Run, result: dict[str, Any], written: str | None) -> Non
     print(f"test loss            {number(run.test_loss)}")
     print(f"run                  {run.run_id}")
     print(f"weights              {written or 'not written'}")
+
+
+def _print_diagnosis(store: Store, run: Run, result: dict[str, Any]) -> None:
+    """Say what is wrong with the run, in the words of the dashboard; nothing where all is well."""
+    from neuralscope.analysis import (
+        circumstances_of,
+        find_overfitting,
+        judge_accuracy,
+        judge_layers,
+        tell_baseline,
+        tell_health,
+        tell_overfitting,
+    )
+    from neuralscope.analysis.health import RECENT
+    from neuralscope.data import known_dataset
+
+    data = known_dataset(run.config.dataset)
+    if data is not None and run.test_accuracy is not None:
+        verdict = judge_accuracy(run.test_accuracy, data.n_test, data.contents.label_counts)
+        if sentence := tell_baseline(verdict):
+            print(sentence)
+    epochs = store.epochs(run.run_id)
+    overfitting = find_overfitting(epochs.epoch, epochs.train_loss, epochs.validation_loss)
+    if overfitting is not None and result["restored_epoch"] is None:
+        print(tell_overfitting(overfitting))
+    health = store.health(run.run_id, last=RECENT)
+    if health and health[-1].epoch == run.epoch:
+        seen = circumstances_of(run.config, epochs, run.learning_rate)
+        for _, sentence in tell_health(judge_layers([end.layers for end in health], seen)):
+            print(sentence)

@@ -79,7 +79,7 @@ class RunConfig:
         0.2,
         Number(
             "Learning rate",
-            "The size of each step. Too small and learning takes for ever; too large and it jumps "
+            "The size of each step. Too small and learning takes forever; too large and it jumps "
             "over the valley, or diverges. SGD likes about 0.2, Adam about 0.001.",
             minimum=1e-5,
             maximum=10.0,
@@ -136,7 +136,7 @@ class RunConfig:
         0.0,
         Number(
             "L2 penalty",
-            "Pulls all weights towards zero, against learning the training pictures by heart. "
+            "Pulls all weights toward zero, which keeps the network from overfitting. "
             "1e-4 is a usual value.",
             minimum=0.0,
             maximum=1.0,
@@ -198,7 +198,7 @@ class RunConfig:
         Choice(
             "Augmentation",
             "Distorts every training picture anew each time it is seen, so that it cannot be "
-            "learned by heart: shift moves it, affine also turns, scales and slants it, elastic "
+            "memorized: shift moves it, affine also turns, scales and slants it, elastic "
             "turns and scales it and bends its strokes as a trembling hand would. It pays over "
             "many epochs.",
             tuple(AUGMENTATIONS),
@@ -234,7 +234,7 @@ class RunConfig:
     initializer: str = _field(
         AUTO,
         Choice(
-            "Initialiser",
+            "Initializer",
             "How large the random weights are at first. 'auto' picks by activation: he for relu "
             "and leaky_relu, glorot for tanh and sigmoid.",
             (AUTO, *INITIALIZERS),

@@ -510,8 +510,8 @@ def where(epoch: int, is_epoch_end: bool) -> str:
 
 def _explain(diverged: Diverged) -> str:
     return (
-        f"Training diverged in epoch {diverged.epoch}, step {diverged.step}: {diverged.what} is no "
-        "finite number any more. A smaller learning rate usually helps."
+        f"Training diverged in epoch {diverged.epoch}, step {diverged.step}: {diverged.what} is "
+        "no longer a finite number. A smaller learning rate usually helps."
     )
 
 

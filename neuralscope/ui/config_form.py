@@ -317,6 +317,7 @@ def _epochs() -> None:
     st.button(
         f"Set {other:d} epochs",
         type="tertiary",
+        icon=":material/fast_forward:" if other > FIRST_EPOCHS else ":material/fast_rewind:",
         key=_key("other_epochs"),
         on_click=_set_epochs,
         args=(other,),

@@ -80,7 +80,7 @@ def _draw_next(config: RunConfig, run: Run, info: DatasetInfo, seconds: float | 
     epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs:,} epochs"
     lasts = "measuring the time" if seconds is None else words.duration(seconds * config.epochs)
     st.caption(
-        f"**Starts:** {'-'.join(f'{size:d}' for size in sizes)} "
+        f"**Next run:** {'-'.join(f'{size:d}' for size in sizes)} "
         f"({config.n_parameters(info.n_features, info.n_classes):,} parameters) on "
         f"{words.plain(info.title)}, {epochs}, {lasts}. {describe_difference(config, run.config)}"
     )

@@ -18,6 +18,7 @@ from neuralscope.analysis import (
     Grade,
     find_overfitting,
     judge_accuracy,
+    tell_baseline,
     tell_overfitting,
 )
 from neuralscope.data import known_dataset
@@ -305,11 +306,8 @@ def _test_result(run: Run, accuracy: float, more: str) -> None:
         f"{measured}: it gets {n_wrong:,} of the {data.n_test:,} test {data.noun}s wrong, none of "
         "which it had seen."
     )
-    baseline = f"always answering the most frequent class scores {words.percent(result.baseline)}"
-    if result.grade == "nothing":
-        sentence = f"**It has learned nothing.** {sentence} That is chance: {baseline}."
-    elif result.grade == "weak":
-        sentence += f" That is weak: {baseline}."
+    if judgment := tell_baseline(result):
+        sentence += f" **{judgment}**"
     show_box, icon = RESULTS[result.grade]
     show_box(f"{sentence}{more}", icon=icon)
 
@@ -394,10 +392,11 @@ def _curves(store: Store, run: Run, epochs: Epochs, shown: SnapshotInfo | None) 
         return
 
     overfitting = find_overfitting(epochs.epoch, epochs.train_loss, epochs.validation_loss)
+    events = store.events(run.run_id)
     steps = resources.steps_so_far(run.run_id, run.rewinds).read(run.run_id)
     marks = [
         (_along(x_axis, event.step, event.seconds, run.steps_per_epoch), event.text)
-        for event in store.events(run.run_id)
+        for event in events
         if event.kind in MARKED_EVENTS
     ]
     marks_of_loss = list(marks)
@@ -435,7 +434,8 @@ def _curves(store: Store, run: Run, epochs: Epochs, shown: SnapshotInfo | None) 
     )
     # The place is always taken: else all that follows would be drawn anew.
     with st.empty():
-        if overfitting is not None:
+        # A run whose best weights were restored has got over it.
+        if overfitting is not None and all(event.kind != "restored" for event in events):
             st.warning(tell_overfitting(overfitting), icon=":material/call_split:")
 
 

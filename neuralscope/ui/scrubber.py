@@ -131,7 +131,8 @@ def draw_controls(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
             _slider(list(stops), stop)
     best = f" · best on validation: epoch {run.best_epoch:,}" if run.best_epoch else ""
     n_kept = f"{len(stops):,} checkpoints" if len(stops) > 1 else "the only checkpoint so far"
-    st.caption(f"Showing **{when(run, info)}** of {run.config.epochs:,} · {n_kept}{best}")
+    of = f" of {run.config.epochs:,}" if info.step else ""
+    st.caption(f"Showing **{when(run, info)}**{of} · {n_kept}{best}")
     if problem := st.session_state.get("epoch_problem"):
         st.warning(words.plain(problem), icon=":material/search_off:")
     address.write_moment(run.run_id, None if stop == list(stops)[-1] else stop)
@@ -186,7 +187,7 @@ def _slider(stops: list[str], stop: str) -> None:
         value=None if is_sent else stop,  # so that a browser that missed the first starts right
         on_change=_moved,
         width="stretch",
-        help="The network as it was then: everything below changes with it.",
+        help="Everything below shows the network at this epoch.",
     )
 
 
@@ -206,12 +207,12 @@ def _moved() -> None:
 def _speed() -> None:
     st.session_state.setdefault("film_speed", 1.0)
     st.selectbox(
-        "Speed",
+        "Speed of the film",
         SPEEDS,
         key="film_speed",
         format_func=lambda speed: f"{speed:g}×",
-        help="How fast the film plays.",
-        width=92,
+        label_visibility="collapsed",  # it stands beside the film's button
+        width=86,
     )
 
 

@@ -406,3 +406,21 @@ def test_the_dashboard_can_steer_it(
         assert f": {text} (from the dashboard or another terminal)\n" in told
     assert outcome.out.startswith("Stopped after ")
     assert Network.load(folder / "trained_weights.npz").metadata["test_accuracy"] > 0
+
+
+# What is wrong with it is said in the words of the dashboard
+
+
+def test_a_run_that_learned_nothing_says_so_with_its_one_cause(cli: Cli) -> None:
+    deep = ("--hidden", *["16"] * 6, "--activation", "sigmoid", "--epochs", "3")
+    lines = cli("train", "--dataset", "digits", *deep).out.splitlines()
+    assert lines[-2].startswith(
+        "It has learned nothing: always answering the most frequent class scores 10.18 %."
+    )
+    assert lines[-1].startswith("Layers 1, 2")
+    assert lines[-1].endswith("; use relu instead of sigmoid.")
+
+
+def test_a_run_that_went_well_is_not_commented_on(cli: Cli) -> None:
+    outcome = cli("train", "--dataset", "digits", "--epochs", "5")
+    assert outcome.out.splitlines()[-1].startswith("weights  ")

@@ -22,7 +22,7 @@ ALWAYS_THERE = {
     "Hidden layers": 1,
     "Units in layer 1": 128,
     "Activation of layer 1": "relu",
-    "Initialiser": "auto",
+    "Initializer": "auto",
     "Optimizer": "sgd",
     "Learning rate": 0.2,
     "Batch size": 32,
@@ -156,7 +156,7 @@ def test_dropout_and_max_norm_need_a_hidden_layer(open_page: Open) -> None:
         ("Units in layer 1", 17, {"hidden": "17"}, 1_285),
         ("Units in layer 1", 1024, {"hidden": "1024"}, 76_810),
         ("Activation of layer 1", "tanh", {"activation": "tanh"}, 9_610),
-        ("Initialiser", "glorot", {"initializer": "glorot"}, 9_610),
+        ("Initializer", "glorot", {"initializer": "glorot"}, 9_610),
         ("Optimizer", "adam", {"optimizer": "adam"}, 9_610),
         ("Learning rate", 0.05, {"learning_rate": "0.05"}, 9_610),
         ("Batch size", 64, {"batch_size": "64"}, 9_610),
@@ -256,7 +256,7 @@ def test_a_link_fills_every_control_with_exactly_its_value(open_page: Open, entr
         "Units in layer 2": 5,
         "Activation of layer 1": "relu",
         "Activation of layer 2": "tanh",
-        "Initialiser": "glorot",
+        "Initializer": "glorot",
         "Optimizer": "adamw",
         "Learning rate": 0.037,
         "Weight decay": 0.015,
@@ -349,7 +349,7 @@ RUBBISH = [
     ("augmentation", "flip", "Augmentation", "one of none"),
     ("optimizer", "sgdx", "Optimizer", "one of sgd"),
     ("schedule", "<script>", "Schedule", "one of constant"),
-    ("initializer", "\0", "Initialiser", "one of auto"),
+    ("initializer", "\0", "Initializer", "one of auto"),
     ("warmup_epochs", "x", "Warm-up epochs", "a whole number from 0 to 1000"),
     ("hidden", "128,0", "Hidden layers", "up to 6 hidden layers of 1 to 1024 units each"),
     ("hidden", "8,8,8,8,8,8,8", "Hidden layers", "up to 6 hidden layers"),
@@ -464,10 +464,10 @@ def test_a_link_that_names_no_epochs_still_means_300(open_page: Open, link: dict
 def test_beside_a_run_the_page_says_what_start_would_train(open_page: Open, runs: Runs) -> None:
     run = runs.trained(epochs=2, hidden=(8,))
     page = open_page(run=run.run_id, dataset=None)
-    assert page.says("**Starts:** 64-8-10 (610 parameters) on Digits, 2 epochs, ")
+    assert page.says("**Next run:** 64-8-10 (610 parameters) on Digits, 2 epochs, ")
     assert page.says("Same settings as the run shown.")
     page.set("Epochs", 20).set("Units in layer 1", 16)
-    assert page.says("**Starts:** 64-16-10 (1,210 parameters) on Digits, 20 epochs, ")
+    assert page.says("**Next run:** 64-16-10 (1,210 parameters) on Digits, 20 epochs, ")
     assert page.says(
         "Differs from the run shown: hidden layers 16 instead of 8, epochs 20 instead of 2."
     )

@@ -134,7 +134,7 @@ def test_divergence_is_an_end_with_an_explanation(store: Store) -> None:
     assert run.status == "diverged"
     assert run.message.startswith("Training diverged in epoch ")
     assert run.message.endswith(
-        " is no finite number any more. A smaller learning rate usually helps."
+        " is no longer a finite number. A smaller learning rate usually helps."
     )
     assert store.events(run_id)[-1].kind == "diverged"
     assert store.events(run_id)[-1].text == run.message
