@@ -20,6 +20,7 @@ from neuralscope.runs.listing import (
 )
 from neuralscope.ui import (
     frame,
+    page_numbers,
     place,
     resources,
     run_card,
@@ -411,7 +412,7 @@ def _pages(total: int, n_pages: int) -> None:
         if n_pages > 1:
             # Another page, another control: the address and the filters turn pages too.
             key = place.take("runs_pagination", f"{page}_{n_pages}")
-            st.pagination(n_pages, default=page, key=key, on_change=_turn, args=(key,))
+            page_numbers.choose(n_pages, page=page, key=key, on_change=_turn, args=(key,))
 
 
 def _turn(key: str) -> None:
