@@ -12,7 +12,7 @@ import streamlit as st
 
 from neuralscope import analysis, charts
 from neuralscope.errors import NeuralScopeError
-from neuralscope.ui import address, chart, digits_shown, frame, scrubber, words
+from neuralscope.ui import address, chart, digits_shown, frame, page_numbers, scrubber, words
 from neuralscope.ui.moment import SPLITS, Key, Moment
 
 SHOW = {"count": "Counts", "share": "Share of each digit", "errors": "Errors only"}
@@ -222,7 +222,7 @@ def gallery(
     page = 1
     if n_pages > 1:
         # Another number of pages, another control: the page it was on may be gone.
-        page = st.pagination(n_pages, key=f"{key}_page_of_{n_pages}")
+        page = page_numbers.choose(n_pages, key=f"{key}_page_of_{n_pages}")
     shown = index[(page - 1) * fit : page * fit]
     names = now.data.class_names
     figure = digits_shown.figure(now, split, shown, said)

@@ -13,7 +13,16 @@ from neuralscope.analysis import (
     suspicious_labels,
 )
 from neuralscope.errors import WeightsError
-from neuralscope.ui import chart, digits_shown, explanation, frame, place, scrubber, words
+from neuralscope.ui import (
+    chart,
+    digits_shown,
+    explanation,
+    frame,
+    page_numbers,
+    place,
+    scrubber,
+    words,
+)
 from neuralscope.ui.moment import SPLITS, Moment
 
 PER_PAGE = 24
@@ -217,14 +226,7 @@ def turn_pages(n_chosen: int) -> int:
                 on_click=turn, args=(page - 1,),
             )  # fmt: skip
             key = place.take("mistakes_pagination", page)
-            st.pagination(
-                n_pages,
-                default=page,
-                width=90 + 40 * min(n_pages, 8),
-                key=key,
-                on_change=turn_to,
-                args=(key,),
-            )
+            page_numbers.choose(n_pages, page=page, key=key, on_change=turn_to, args=(key,))
             st.button(
                 "Next page", key="mistakes_on", shortcut="N", disabled=page == n_pages,
                 on_click=turn, args=(page + 1,),

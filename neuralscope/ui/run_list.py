@@ -20,6 +20,7 @@ from neuralscope.runs.listing import (
 )
 from neuralscope.ui import (
     frame,
+    page_numbers,
     place,
     resources,
     run_card,
@@ -440,10 +441,7 @@ def _pages(total: int, n_pages: int) -> None:
         if n_pages > 1:
             # Another page, another control: the address and the filters turn pages too.
             key = place.take("runs_pagination", f"{page}_{n_pages}")
-            # As wide as it may be: by its content it would make room for one number only.
-            st.pagination(
-                n_pages, default=page, width="stretch", key=key, on_change=_turn, args=(key,)
-            )
+            page_numbers.choose(n_pages, page=page, key=key, on_change=_turn, args=(key,))
 
 
 def _turn(key: str) -> None:

@@ -290,14 +290,24 @@ def test_page_numbers_that_a_busy_browser_sends_back_late_turn_to_nothing(
     for number in range(2 * run_query.PER_PAGE + 3):
         add(f"run {number}")
     page = open_runs()
-    numbers = page.app.get("pagination")[0]
+    numbers = page.control("Page")
     numbers.set_value(3)
     late = numbers._widget_state
     page.look()
     assert page.query == {"page": "3"}
-    page.app.get("pagination")[0].set_value(2)
-    page.look()
+    page.set("Page", 2)
     page.send_back(late)
+    assert page.query == {"page": "2"}
+
+
+def test_few_pages_have_all_their_numbers(
+    add: Callable[..., Run], open_runs: Open, table: Table
+) -> None:
+    names = [add(f"run {number}").name for number in range(run_query.PER_PAGE + 1)][::-1]
+    page = open_runs()
+    assert page.control("Page").options == ["1", "2"]
+    page.set("Page", 2)
+    assert table.names(page) == names[run_query.PER_PAGE :]
     assert page.query == {"page": "2"}
 
 

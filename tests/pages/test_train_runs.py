@@ -345,6 +345,16 @@ def test_the_charts_of_an_ended_run_are_told_in_words(open_page: Open, runs: Run
     assert "digits" in charts["pictures"]
 
 
+@pytest.mark.parametrize(
+    ("units", "which"), [(16, "all 16 units:"), (129, "the first 128 of the 129 units:")]
+)
+def test_it_is_said_which_units_have_a_picture(
+    open_page: Open, runs: Runs, units: int, which: str
+) -> None:
+    run = runs.trained(hidden=(units,), epochs=1)
+    assert open_page(run=run.run_id).says(f"A picture for each unit, {which}")
+
+
 def test_a_stopped_run_is_tested_and_says_where_it_was(open_page: Open, runs: Runs) -> None:
     run = runs.stopped()
     page = open_page(run=run.run_id)
