@@ -16,7 +16,6 @@ from neuralscope.cli.evaluate import dataset_for
 from neuralscope.cli.parser import Command
 from neuralscope.cli.status import DONE
 from neuralscope.cli.status_line import StatusLine
-from neuralscope.data import dataset_label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -148,7 +147,7 @@ def describe(
     """
     import numpy as np
 
-    from neuralscope.data import scaled
+    from neuralscope.data import dataset_label, scaled
 
     pixels = dataset.x_test[index]
     with np.errstate(over="ignore", invalid="ignore"):
