@@ -142,7 +142,7 @@ def describe(
     """
     import numpy as np
 
-    from neuralscope.data import scaled
+    from neuralscope.data import dataset_label, scaled
 
     pixels = dataset.x_test[index]
     with np.errstate(over="ignore", invalid="ignore"):

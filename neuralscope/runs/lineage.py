@@ -1,4 +1,4 @@
-"""Where a run comes from, and what may come of it: going on, branching off, training again.
+"""Continuing a run, forking it, reproducing it, and finding the runs that came of it.
 
     resume      the same run goes on from its newest snapshot, perhaps to more epochs
     fork        a new run begins at a snapshot of another one, with some settings changed
@@ -94,8 +94,8 @@ def can_resume(run: Run, epochs: int | None = None) -> str:
 def wait_for_silence(store: Store, run_id: str) -> None:
     """Wait while a run seems to be trained though its trainer gives no sign of life.
 
-    Whoever resumes a run right after its trainer was killed need not know how long it takes until
-    a silent trainer counts as gone.
+    So a caller can resume a run right after its trainer was killed, without knowing how long it
+    takes until a silent trainer counts as gone.
     """
     heard = store.heartbeat(run_id)
     while store.run(run_id).is_active and store.heartbeat(run_id) == heard:

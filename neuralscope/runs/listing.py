@@ -1,7 +1,7 @@
 """Lists of runs: filtered, sorted and cut into pages by the database.
 
-A store may hold thousands of runs. What decides whether a run is in the list and where, SQLite
-looks at; only the rows of the page on screen become `Run` objects.
+A store may hold thousands of runs. SQLite filters and sorts them; only the rows of the page on
+screen become `Run` objects.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 With the same seed all see the digits in the same order, cut into the same batches unless the batch
 size is what they race about; the random numbers of weights, dropout and augmentation each have a
 generator of their own, and so leave the order alone. A race is no more than the runs that carry its
-id: it is found again by whoever asks for it, and goes on without anybody watching.
+id, so it can be reopened by that id, and it continues when no page is open.
 """
 
 from __future__ import annotations

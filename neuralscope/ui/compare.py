@@ -2,7 +2,7 @@
 
 Runs that differ in the seed only are one contestant, drawn as their mean with a band from the
 lowest to the highest. Whether one contestant is better than another is answered over the seeds they
-share; those that are missing can be trained from here.
+share; missing runs can be trained from here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LOG_SETTINGS = frozenset(
 
 MOST_AXES = 7
 MOST_SENTENCES = 12
-"""Contestants that are told of one by one; the curves and the table show them all."""
+"""Contestants that get a sentence each; the curves and the table show all of them."""
 
 MOST_TRAINED_AT_ONCE = 12
 MOST_SEEDS = 20

@@ -1,8 +1,8 @@
-"""Where a run comes from, and what may come of it: going on, branching off, training it again.
+"""Where a run comes from, how to continue, fork or reproduce it, and how those runs are doing.
 
-It stands in the fragment of a run on the Train page, and in the card of a chosen run on the Runs
-page. What is started is then the run that this session looks at; how it fares is told here too, for
-this is where it was asked for.
+The panel stands in the fragment of a run on the Train page, and in the card of a selected run on
+the Runs page. A run that is started here becomes the one that the session looks at; its progress is
+shown here too, where it was asked for.
 """
 
 from __future__ import annotations

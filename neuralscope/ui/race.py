@@ -1,7 +1,7 @@
 """A race: a few configurations train side by side from the same seed on the same batches.
 
-A race lives in the store, not in a session: its id is in the address, and whoever opens that sees
-it go on.
+A race lives in the store, not in a session: its id is in the address, and everyone who opens that
+address sees the same race.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from neuralscope.ui.scrubber import REDRAW_EVERY
 NEWEST, DEFAULTS, CHOSEN = "newest", "defaults", "chosen"
 
 SHORT = 10
-"""Epochs that a race is suggested to last: it is there to be watched."""
+"""Epochs suggested for a race, which is there to be watched."""
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99)
 """Accuracies to be reached that are offered."""
@@ -90,7 +90,7 @@ def show() -> None:
             st.warning(words.plain(str(error)), icon=":material/search_off:")
     address.say(race=race.race_id if race else None)
 
-    # A race that was just started is what somebody wants to see; the form steps aside for it.
+    # Once a race has started it is what the viewer wants to see, so the form is folded away.
     with st.expander(
         "New race",
         expanded=race is None,
@@ -370,9 +370,9 @@ def _sentences(race: races.Race, field: Sequence[Contestant], epochs: Mapping[st
 def standing(race: races.Race, epochs: Mapping[str, Epochs]) -> tuple[list[float], int | None]:
     """Return the accuracy by which each run is placed, and the epoch at which they are compared.
 
-    Who has diverged or failed is out of the race, and who has not completed an epoch has no score
-    yet: NaN. The epoch is the last that all others have, or None when all of them have done their
-    work: then what counts is what each ended with.
+    A run that has diverged or failed is out of the race, and a run that has not completed an epoch
+    has no score yet: both are NaN. The epoch is the last one that all others have completed, or
+    None when all of them have finished: then the final results count.
     """
     inside = [run for run in race.runs if run.status not in (DIVERGED, FAILED)]
     if inside and all(run.status == FINISHED for run in inside):

@@ -1,4 +1,4 @@
-"""The list of all runs: filters, what to do with the chosen ones, the table, and its pages."""
+"""The list of all runs: filters, actions on the selected runs, the table, and its pages."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def show() -> None:
 
 
 def invite() -> None:
-    """Say that there is nothing to list yet, and lead to where that changes."""
+    """Say that there are no runs yet, and offer to train the first one."""
     st.info("No network has been trained yet.", icon=":material/model_training:")
     frame.go("Train", "Train the first one", icon=":material/play_arrow:")
 
 
 def chosen() -> list[Run]:
-    """Return the chosen runs as they stand; those that are gone are chosen no more."""
+    """Return the selected runs as they stand; runs that are gone are deselected, with a warning."""
     ids = run_query.get("runs")
     runs = still_there(resources.store(), ids)
     if len(runs) < len(ids):
@@ -150,7 +150,7 @@ def _title(name: str) -> str:
     return dataset_title(name) if name else "Any"
 
 
-# What to do with the chosen ones -----------------------------------------------------------------
+# Actions on the selected runs --------------------------------------------------------------------
 
 
 def _actions(runs: list[Run], tags: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
-"""Deleting runs so that it can be undone until the page is left.
+"""Deleted runs, which can be restored until the page is left.
 
-Deleted runs are out of sight at once; their files go when the session turns to another page. A
-session that just vanishes leaves them in the store's trash: whoever opens the Runs page a day
-later clears it.
+Deleted runs leave the list at once; their files are removed when the session turns to another
+page. A session that ends without doing so leaves them in the store's trash, which is cleared when
+the Runs page is opened a day later or more.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def leave() -> None:
     """Delete for good what was deleted, for the session turns to another page."""
     if run_ids := deleted():
         del st.session_state[_DELETED]
-        with contextlib.suppress(StoreError):  # of no interest to the other page
+        with contextlib.suppress(StoreError):  # the other page has no place to show it
             _purge(resources.store(), run_ids)
 
 
 def clear_forgotten() -> None:
-    """Delete for good what sessions that have vanished deleted long ago."""
+    """Remove for good what ended sessions deleted more than `KEPT_FOR` seconds ago."""
     store = resources.store()
     if run_ids := trashed_before(store, time.time() - KEPT_FOR):
         _purge(store, run_ids)
@@ -72,7 +72,7 @@ def _purge(store: Store, run_ids: list[str]) -> None:
 
     def purge() -> None:
         for run_id in run_ids:  # one at a time: others want to write in between
-            with contextlib.suppress(StoreError):  # somebody else was quicker
+            with contextlib.suppress(StoreError):  # another session has removed it
                 store.purge([run_id])
 
     threading.Thread(target=purge, name="purge", daemon=True).start()
