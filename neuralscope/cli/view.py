@@ -153,7 +153,6 @@ def describe(
     picture = _picture(pixels.reshape(dataset.image_shape) / dataset.pixel_max, letters, columns)
     bar = 24 if columns >= 56 else max(columns - 32, 4)
     answer = _answer(probabilities, true, dataset.class_names, letters, bar)
-    from neuralscope.data import dataset_label
 
     where = f"Test {dataset.noun} {index} of {dataset_label(dataset.name)}"
     lines = [f"{where}, a {dataset.class_names[true]}:", ""]

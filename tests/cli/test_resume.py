@@ -241,7 +241,7 @@ def test_other_data_than_before_is_told_in_a_line(cli: Cli, run_store: Path, hal
         store.set_data_digest(halted, "of other data")
     outcome = cli("resume", halted)
     assert outcome.status == 2
-    assert "The data set Digits has changed" in outcome.complaint
+    assert "The data set digits has changed" in outcome.complaint
 
 
 def test_a_run_that_is_trained_is_left_alone(

@@ -474,10 +474,10 @@ def test_other_data_than_before_is_told_in_a_sentence(
     store.set_data_digest(stopped, "of other data")
     run = train(store, stopped, digits)  # it was exchanged while the run was waiting
     assert run.status == "failed"
-    assert run.message.startswith("The data set Digits has changed since this run was trained")
+    assert run.message.startswith("The data set digits has changed since this run was trained")
     with pytest.raises(DataError, match=ONE_SENTENCE) as told:
         lineage.resume(store, stopped)
-    assert f"The data set Digits has changed since run {stopped}" in str(told.value)
+    assert f"The data set digits has changed since run {stopped}" in str(told.value)
 
 
 def test_data_that_is_gone_is_told_in_a_sentence(store: Store) -> None:
