@@ -305,5 +305,9 @@ class TestTestFiles:
     def test_one_class_is_enough(self) -> None:
         assert read_test_files({"a.csv": labelled(["3"])}).class_names == ("3",)
 
-    def test_parts_are_put_together(self) -> None:
-        assert len(read_test_files(CASES / "torchvision").table) == 36
+    @pytest.mark.parametrize(
+        ("name", "n"),
+        [("", 36), ("train-images-idx3-ubyte", 36), ("t10k-images-idx3-ubyte.gz", 12)],
+    )
+    def test_parts_are_put_together_unless_one_is_named(self, name: str, n: int) -> None:
+        assert len(read_test_files(CASES / "torchvision" / name).table) == n
