@@ -97,8 +97,8 @@ def _print_evaluation(result: dict[str, Any], what: str, loss: float, accuracy: 
         print(f"No images of {', '.join(result['absent'])}: not measured.")
     if result["in_training_data"]:
         print(
-            f"{result['in_training_data']:,} of these images were in the training data of the network: its "
-            "accuracy on new ones may be lower."
+            f"{result['in_training_data']:,} of these images were in the training data of the "
+            "network: its accuracy on new ones may be lower."
         )
 
 

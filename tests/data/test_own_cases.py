@@ -216,6 +216,16 @@ class TestRounding:
         assert span in text
 
 
+def test_arrays_whose_names_say_nothing_are_told() -> None:
+    file = io.BytesIO()
+    x = np.arange(240).reshape(30, 2, 4)
+    np.savez(file, faces=x, labels=np.arange(30) % 3, mean=x.mean(axis=(0, 1, 2)))
+    assert read_files({"a.npz": file.getvalue()}).notes == (
+        "images: array 'faces'",
+        "left out: array 'mean'",
+    )
+
+
 class TestTwins:
     def test_a_packed_twin_that_differs_is_told(self, tmp_path: Path) -> None:
         folder = tmp_path / "raw"

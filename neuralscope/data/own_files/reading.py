@@ -232,12 +232,13 @@ def _arrays(
         found = [named_array(key, values) for key, values in arrays.items()]
         if not any(each.role for each in found):
             return [Found(each.part, None, each.values) for each in found], []
-        found = _with_the_other_half(found)
-        unnamed = [key for key, each in zip(arrays, found, strict=True) if not each.role]
+        halves = _with_the_other_half(found)
         notes = [
-            f"left out: array '{shown(key)}', by its name no images or labels" for key in unnamed
+            f"{after.role or 'left out'}: array '{shown(key)}'"
+            for key, before, after in zip(arrays, found, halves, strict=True)
+            if before.role is None
         ]
-        return [each for each in found if each.role], notes
+        return [each for each in halves if each.role], notes
     if content[:2] == b"\0\0":
         return [Found(None, None, read_idx(content))], []
     if content[:6] == b"\x93NUMPY":
