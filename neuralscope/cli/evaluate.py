@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         ],
         "confusion": confusion,
         "absent": absent,
-        "learned": n_learned(dataset, network) if from_file else 0,
+        "in_training_data": n_learned(dataset, network) if from_file else None,
     }
     if options.json:
         print_json(result)
@@ -96,10 +96,10 @@ def _print_evaluation(result: dict[str, Any], what: str, loss: float, accuracy: 
         print(f"Most often confused: {', '.join(pairs[:5])}.")
     if result["absent"]:
         print(f"No images of {', '.join(result['absent'])}: not measured.")
-    if result["learned"]:
+    if result["in_training_data"]:
         print(
-            f"{result['learned']:,} of these images were in the training data of the network: its "
-            "accuracy on new ones may be lower."
+            f"{result['in_training_data']:,} of these images were in the training data of the "
+            "network: its accuracy on new ones may be lower."
         )
 
 

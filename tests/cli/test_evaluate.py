@@ -211,7 +211,7 @@ class TestAFileToTestOn:
         x = np.concatenate([dataset.x_train[:30], dataset.x_test[:20]])
         np.savez("some.npz", x=x, y=np.concatenate([dataset.y_train[:30], dataset.y_test[:20]]))
         command = ("evaluate", WEIGHTS, "--dataset", "some.npz")
-        assert cli(*command, "--json").json["learned"] == 30
+        assert cli(*command, "--json").json["in_training_data"] == 30
         assert cli(*command).out.splitlines()[-1].startswith("30 of these images were in the train")
 
     def test_pictures_of_another_shape_with_as_many_pixels_do_not_fit(

@@ -98,6 +98,8 @@ class TestWhatIsUnderstood:
             {"images": X, "labels": Y.astype(np.uint8)},
             {"data": X.astype(np.float64), "target": Y.astype(np.float32)},
             {"arr_0": X, "arr_1": Y},
+            {"faces": X, "y": Y, "mean": np.float64(3)},
+            {"x": X, "mood": Y, "mean": np.zeros(SHAPE)},
             {"images": np.asfortranarray(X), "labels": Y.astype(">i4"), "mean": np.zeros(3)},
         ],
         ids=lambda arrays: ",".join(arrays),

@@ -216,6 +216,16 @@ class TestRounding:
         assert span in text
 
 
+def test_arrays_whose_names_say_nothing_are_told() -> None:
+    file = io.BytesIO()
+    x = np.arange(240).reshape(30, 2, 4)
+    np.savez(file, faces=x, labels=np.arange(30) % 3, mean=x.mean(axis=(0, 1, 2)))
+    assert read_files({"a.npz": file.getvalue()}).notes == (
+        "images: array 'faces'",
+        "left out: array 'mean'",
+    )
+
+
 class TestTwins:
     def test_a_packed_twin_that_differs_is_told(self, tmp_path: Path) -> None:
         folder = tmp_path / "raw"
@@ -305,5 +315,9 @@ class TestTestFiles:
     def test_one_class_is_enough(self) -> None:
         assert read_test_files({"a.csv": labelled(["3"])}).class_names == ("3",)
 
-    def test_parts_are_put_together(self) -> None:
-        assert len(read_test_files(CASES / "torchvision").table) == 36
+    @pytest.mark.parametrize(
+        ("name", "n"),
+        [("", 36), ("train-images-idx3-ubyte", 36), ("t10k-images-idx3-ubyte.gz", 12)],
+    )
+    def test_parts_are_put_together_unless_one_is_named(self, name: str, n: int) -> None:
+        assert len(read_test_files(CASES / "torchvision" / name).table) == n

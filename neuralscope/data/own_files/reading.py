@@ -22,6 +22,7 @@ from neuralscope.data.own_files.naming import (
     ORDER,
     Found,
     Part,
+    Role,
     named_array,
     part_in,
     shape_in,
@@ -231,16 +232,32 @@ def _arrays(
         found = [named_array(key, values) for key, values in arrays.items()]
         if not any(each.role for each in found):
             return [Found(each.part, None, each.values) for each in found], []
-        unnamed = [key for key, each in zip(arrays, found, strict=True) if not each.role]
+        halves = _with_the_other_half(found)
         notes = [
-            f"left out: array '{shown(key)}', by its name no images or labels" for key in unnamed
+            f"{after.role or 'left out'}: array '{shown(key)}'"
+            for key, before, after in zip(arrays, found, halves, strict=True)
+            if before.role is None
         ]
-        return [each for each in found if each.role], notes
+        return [each for each in halves if each.role], notes
     if content[:2] == b"\0\0":
         return [Found(None, None, read_idx(content))], []
     if content[:6] == b"\x93NUMPY":
         raise Unfit("a .npy file holds one array only; put images and labels into one .npz")
     return read_table(content, label_column=label_column, shape=shape_in(name) or shape)
+
+
+def _with_the_other_half(found: list[Found]) -> list[Found]:
+    """Return arrays of which some are named; where only one can be the other half, it is."""
+    halves: tuple[Role, Role] = ("images", "labels")
+    for role in halves:
+        others = [
+            each
+            for each in found
+            if each.role is None and (each.values.ndim > 1) == (role == "images")
+        ]
+        if len(others) == 1 and not any(each.role == role for each in found):
+            found = [each._replace(role=role) if each is others[0] else each for each in found]
+    return found
 
 
 def _assembled(
