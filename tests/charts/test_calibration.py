@@ -123,8 +123,11 @@ def test_a_short_curve_is_drawn_point_by_point_with_its_mark() -> None:
     assert figure.tables["curve"]["error"].tolist() == [0.03, 0.02, 0.01]
     assert figure.tables["mark"].to_dict("records") == [
         {
-            **{"share": 0.15, "error": 0.015, "threshold": "95 %"},
-            **{"share_words": "15.00 %", "error_words": "1.50 %"},
+            "share": 0.15,
+            "error": 0.015,
+            "threshold": "95 %",
+            "share_words": "15.00 %",
+            "error_words": "1.50 %",
         }
     ]
 
