@@ -19,9 +19,13 @@ def percent(share: float | None, digits: int = 2, *, missing: str = "–") -> st
 
     >>> percent(0.98765), percent(0.99999), percent(0.99999, 0), percent(1.0), percent(None)
     ('98.77 %', '99.99 %', '99 %', '100.00 %', '–')
+    >>> percent(0.0), percent(0.00001)
+    ('0.00 %', '<0.01 %')
     """
     if share is None or not math.isfinite(share):
         return missing
+    if share > 0 and not round(100 * share, digits):
+        return f"<{percentage(share, digits):.{digits}f} %"
     return f"{percentage(share, digits):.{digits}f} %"
 
 
@@ -44,8 +48,6 @@ def short_percent(share: float) -> str:
     >>> [short_percent(p) for p in (0.0, 0.0001, 0.034, 0.87, 0.9999999, 1.0)]
     ['0 %', '<0.1 %', '3.4 %', '87 %', '99.99 %', '100 %']
     """
-    if 0 < share < 0.0005:
-        return "<0.1 %"
     if 0 < share < 0.0995:
         return percent(share, 1)
     if 0.995 <= share < 1:

@@ -25,8 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
         (0.9999, 1, "99.9 %"),
         (0.999, 0, "99 %"),
         (0.0, 0, "0 %"),
-        (0.00001, 2, "0.01 %"),
-        (0.001, 0, "1 %"),
+        (0.00001, 2, "<0.01 %"),
+        (0.001, 0, "<1 %"),
+        (0.006, 0, "1 %"),
         (3.0, 0, "300 %"),
         (None, 2, "–"),
         (math.nan, 2, "–"),
@@ -64,7 +65,7 @@ def test_terminal_and_pages_write_the_same_percentage() -> None:
 
 def test_accuracies_are_written_nowhere_else() -> None:
     # Python's way, and that of the charts, which would write 100.00 % for 0.99999.
-    by_hand = re.compile(r"\{100 \* [^{}]*:\.[1-9]f\} ?%|\"\.[1-9]%\"")
+    by_hand = re.compile(r"\{100 \* [^{}]*:\d*\.[1-9]f\} ?%|\"\.[1-9]%\"")
     files = [*(ROOT / "neuralscope").rglob("*.py"), *(ROOT / "pages").glob("*.py")]
     found = [file.name for file in files if by_hand.search(file.read_text(encoding="utf-8"))]
     assert found == []

@@ -142,7 +142,7 @@ def _print_results(results: list[dict[str, Any]], class_names: list[str], noun: 
         (
             one_line(result["image"]),
             str(result["digit"]),
-            *(f"{100 * share:.0f}%" for share in result["probabilities"].values()),
+            *(percent(share, 0).replace(" ", "") for share in result["probabilities"].values()),
         )
         for result in results
     ]

@@ -16,6 +16,7 @@ from neuralscope.cli.measured import add_measured, measured_dataset
 from neuralscope.cli.parser import Command
 from neuralscope.cli.status import DONE
 from neuralscope.cli.status_line import StatusLine
+from neuralscope.cli.words import percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -216,7 +217,7 @@ def _answer(
             continue
         bar = f"{letters.bar * round(width * share):<{width}}"
         marks = [word for word, k_marked in (("answer", answer), ("true", true)) if k == k_marked]
-        line = f"{name:>{longest}}  {bar} {100 * share:6.2f} %"
+        line = f"{name:>{longest}}  {bar} {percent(share):>8}"
         if marks:
             line = f"{letters.right(line, k == true)}  {', '.join(marks)}"
         lines.append(line)

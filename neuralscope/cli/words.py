@@ -12,9 +12,9 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, digits: int = 2) -> str:
     """Return a share as percent, or a dash where there is none."""
-    return words.percent(share, missing="-")
+    return words.percent(share, digits, missing="-")
 
 
 def number(value: float | None) -> str:

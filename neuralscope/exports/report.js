@@ -3,7 +3,13 @@
 const report = JSON.parse(document.getElementById("report").textContent);
 const { run, frames, classes, colors } = report;
 const at = (id) => document.getElementById(id);
-const percent = (share, digits = 2) => (share === null ? "–" : `${(100 * share).toFixed(digits)} %`);
+// As neuralscope/words.py writes it: only all is 100 %, and only none is 0 %.
+const percent = (share, digits = 2) => {
+  if (share === null) return "–";
+  const step = 10 ** -digits;
+  if (share > 0 && 100 * share < step / 2) return `<${step.toFixed(digits)} %`;
+  return `${(share < 1 ? Math.min(100 * share, 100 - step) : 100 * share).toFixed(digits)} %`;
+};
 const number = (value) => (value === null || value === undefined ? "–" : value.toPrecision(3));
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 

@@ -73,7 +73,9 @@ def main():
         sys.exit(__doc__)
     for probabilities in predict_proba(np.load(sys.argv[1], allow_pickle=False)):
         best = int(probabilities.argmax())
-        print(f"{{CLASSES[best]}}  {{100 * probabilities[best]:.2f}} %")
+        share = float(probabilities[best])
+        # Only what is certain is 100 %.
+        print(f"{{CLASSES[best]}}  {{100.0 if share == 1 else min(100 * share, 99.99):.2f}} %")
 
 
 # {n_parameters:,} numbers of 4 bytes: weight and bias of the first layer, of the second...

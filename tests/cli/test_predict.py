@@ -14,6 +14,7 @@ from PIL import Image
 from neuralscope.data import drawing
 from neuralscope.data.drawing import Stroke
 from neuralscope.engine import Network
+from neuralscope.words import percent
 
 Cli = Callable[..., Any]
 
@@ -57,8 +58,8 @@ def test_a_person_gets_the_digit_and_a_table(
 ) -> None:
     [result] = cli("predict", WEIGHTS, "seven.png", "--json").json
     lines = cli("predict", WEIGHTS, "seven.png").out.splitlines()
-    share = 100 * result["probability"]
-    assert lines[0] == f"seven.png shows a {result['digit']} ({share:.2f} %)"
+    share = percent(result["probability"])
+    assert lines[0] == f"seven.png shows a {result['digit']} ({share})"
     assert [line.split()[0] for line in lines[3:]] == list("0123456789")
 
 

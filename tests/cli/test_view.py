@@ -18,6 +18,7 @@ import pytest
 from neuralscope.cli import view
 from neuralscope.data import load_dataset
 from neuralscope.engine import Network
+from neuralscope.words import percent
 
 Cli = Callable[..., Any]
 
@@ -61,7 +62,7 @@ def test_it_shows_digit_layers_answer_and_truth(cli: Cli, trained: Any, typed: A
         bar = round(24 * float(share))
         line = next(line for line in outcome.out.splitlines() if f" {k}  " in line[10:24])
         assert line.count("█", 20) == bar
-        assert f"{100 * share:.2f} %" in line
+        assert f" {percent(share)}" in line
         assert ("answer" in line) == (k == answer)
         assert ("true" in line) == (k == true)
     assert "Hidden layer 1, 16 relu units" in outcome.out
