@@ -933,7 +933,7 @@ def _run_from(row: sqlite3.Row) -> Run:
         ) from error
     status, message = values["status"], values["message"]
     if status in ACTIVE and not _is_alive(row):
-        status, message = INTERRUPTED, "Its trainer ended without a word."
+        status, message = INTERRUPTED, "Its training process ended unexpectedly."
     values |= {
         "config": config,
         "versions": versions,

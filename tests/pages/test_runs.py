@@ -43,6 +43,7 @@ def open_runs(open_page: Open) -> Open:
     def open_runs(entry: str = "pages/runs.py", **query: str) -> Page:
         page = open_page(entry, dataset=None, **query)
         if entry == "dashboard.py":
+            page.app.query_params.clear()  # a browser leaves the address of Train behind
             page.app.switch_page("pages/runs.py")
             page.look()
         return page

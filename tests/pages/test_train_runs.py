@@ -385,7 +385,9 @@ def test_a_failed_run_says_why(open_page: Open, runs: Runs) -> None:
 def test_an_interrupted_run_says_what_is_left(open_page: Open, runs: Runs) -> None:
     page = open_page(run=set_up(runs, "interrupted"))
     [sentence] = page.said("warning")
-    assert sentence.startswith("Its trainer ended without a word. What it had learned is kept.")
+    assert sentence.startswith(
+        "Its training process ended unexpectedly. What it had learned is kept."
+    )
     assert set(page.charts()) == {"lines", "cells", "pictures"}
 
 

@@ -354,7 +354,7 @@ def test_a_run_whose_heartbeat_is_lost_is_interrupted(
     assert store.run(run_id).status == status
     silence(query, run_id, 2)
     run = store.run(run_id)
-    assert (run.status, run.message) == (INTERRUPTED, "Its trainer ended without a word.")
+    assert (run.status, run.message) == (INTERRUPTED, "Its training process ended unexpectedly.")
     assert store.runs() == [run]
     assert store.active_runs() == []
     # It was only asleep: a sign of life is enough.

@@ -263,7 +263,7 @@ def test_a_killed_trainer_is_interrupted_for_whoever_looks(
     step = process.run.step
     run = process.until_status("interrupted")
     assert time.monotonic() - began < 5.0
-    assert run.message == "Its trainer ended without a word."
+    assert run.message == "Its training process ended unexpectedly."
     assert run.step == step
     assert_each_step_is_there_once(process)
     # Whatever was being written when it died: what is listed is whole.
