@@ -41,6 +41,6 @@ function forgetMenu() {
 
 // A style sheet cannot ask which theme was chosen.
 function beforePrint() {
-  const app = document.querySelector(".stApp");
-  app.classList.toggle("neuralscope-dark", getComputedStyle(app).colorScheme === "dark");
+  const { colorScheme } = getComputedStyle(document.querySelector(".stApp"));
+  document.body.classList.toggle("neuralscope-dark", colorScheme === "dark");
 }

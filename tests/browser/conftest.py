@@ -309,9 +309,17 @@ class Tab:
         return list(self.page.locator("[data-testid=stException]").all_inner_texts())
 
     def overflow(self) -> list[str]:
-        """Return what is wider than the window, so that the page would move sideways."""
+        """Return what is wider than its place: the page, a chart, or what is written in one."""
         found: list[str] = self.page.evaluate(OVERFLOW)
         return found
+
+    def covered(self) -> list[str]:
+        """Return what could be pressed if the bar of a chart or table did not lie on it."""
+        found: list[str] = self.page.evaluate(COVERED)
+        return found
+
+    def menu_is_open(self) -> bool:
+        return bool(self.page.get_by_test_id("stSidebar").bounding_box()["x"] >= 0)
 
 
 GUESS = re.compile(r"/[a-z]+/_stcore/(health|host-config)")
@@ -319,9 +327,41 @@ GUESS = re.compile(r"/[a-z]+/_stcore/(health|host-config)")
 OVERFLOW = """() => {
     const main = document.querySelector('[data-testid=stMain]');
     const found = [];
-    for (const frame of [document.scrollingElement, main])
-        if (frame.scrollWidth > frame.clientWidth)
-            found.push(`${frame.tagName}: ${frame.scrollWidth} > ${frame.clientWidth}`);
+    // A table may scroll by itself: it fades out where it goes on.
+    const frames = [document.scrollingElement, main];
+    frames.push(...main.querySelectorAll('[data-testid=stVegaLiteChart], [role=radiogroup]'));
+    for (const frame of frames)
+        if (frame.scrollWidth > frame.clientWidth) {
+            const name = frame.getAttribute('aria-label') ?? frame.tagName;
+            found.push(`${name}: ${frame.scrollWidth} > ${frame.clientWidth}`);
+        }
+    for (const drawing of main.querySelectorAll('[data-testid=stVegaLiteChart] svg.marks')) {
+        const {left, right} = drawing.getBoundingClientRect();
+        for (const text of drawing.querySelectorAll('text')) {
+            const box = text.getBoundingClientRect(); // with more room around than is written in
+            if (box.left < left - 3 || box.right > right + 3) found.push(text.textContent);
+        }
+    }
+    return found;
+}"""
+
+COVERED = """() => {
+    const bars = [...document.querySelectorAll('.stElementToolbar, .neuralscope-save')];
+    const pressed = 'button, a, input, label, summary, [role=slider], path[cursor], image';
+    const found = [];
+    for (const control of document.querySelectorAll(`[data-testid=stMain] :is(${pressed})`)) {
+        const a = control.getBoundingClientRect();
+        if (!a.width || control.closest('.stElementToolbar, .neuralscope-save')) continue;
+        for (const bar of bars) {
+            const b = bar.getBoundingClientRect();
+            const [across, down] = [
+                Math.min(a.right, b.right) - Math.max(a.left, b.left),
+                Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top),
+            ];
+            if (across > 1 && down > 1)
+                found.push(`${control.tagName} ${control.innerText ?? ''} under ${bar.innerText}`);
+        }
+    }
     return found;
 }"""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from neuralscope.data import load_dataset
 from neuralscope.runs import Run, RunConfig, list_snapshots, load_predictions
@@ -371,13 +373,14 @@ def test_the_page_fits_a_telephone_in_the_dark(
     server: Server, open_tab: OpenTab, expect: Any, trained: Trained, page: str
 ) -> None:
     link = server.page(page, run=trained.run_id)
-    tab = open_tab(link, width=420, height=900, color_scheme="dark")
+    tab = open_tab(link, width=390, height=844, color_scheme="dark")
     for clicked, sign in SCREENS[page].items():
         if clicked:  # beside the middle, where a number may lie on top
             tab.page.locator(clicked).first.click(position={"x": 6, "y": 6})
         expect(tab.sentence(sign).first).to_be_visible()
         tab.page.wait_for_function(ALL_CHARTS_DRAWN)
         assert tab.overflow() == [], f"after a click on {clicked!r}"
+        assert tab.covered() == [], f"after a click on {clicked!r}"
     background = tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background != "rgb(255, 255, 255)"
 
@@ -386,3 +389,60 @@ ALL_CHARTS_DRAWN = """() => {
     const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
     return charts.every(chart => chart.querySelector('.marks'));
 }"""
+
+
+def test_on_a_telephone_the_menu_opens_on_demand_and_closes_with_a_choice(
+    server: Server, open_tab: OpenTab, expect: Any, trained: Trained
+) -> None:
+    link = server.page("confusion", run=trained.run_id)
+    tab = open_tab(link, width=390, height=844, has_touch=True)
+    assert not tab.menu_is_open()
+    for title in ("Mistakes", "Runs", "Runs", "Train"):
+        open_menu(tab)
+        tab.page.get_by_role("link", name=title, exact=True).click()
+        tab.page.wait_for_function(MENU_IS_AWAY)
+        expect(tab.page.get_by_role("heading", level=1, name=title, exact=True)).to_be_visible()
+        assert tab.overflow() == [], title
+
+    open_menu(tab)
+    tab.page.reload()  # it is not remembered that it was open
+    expect(tab.page.get_by_role("heading", level=1)).to_be_visible()
+    assert not tab.menu_is_open()
+    tab.page.set_viewport_size({"width": 1280, "height": 844})
+    expect(tab.page.get_by_role("link", name="Draw", exact=True)).to_be_in_viewport()
+    go_to(tab, "Draw")
+    assert tab.menu_is_open()
+
+
+def open_menu(tab: Tab) -> None:
+    tab.page.get_by_test_id("stExpandSidebarButton").click()
+    tab.page.wait_for_function(f"() => !({MENU_IS_AWAY})()")
+
+
+MENU_IS_AWAY = """() =>
+    document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 0"""
+
+
+TURNED_TO_LIGHT = """() => {
+    dispatchEvent(new Event('beforeprint')); // which is heard as soon as the page is complete
+    return document.body.classList.contains('neuralscope-dark');
+}"""
+
+
+def test_on_paper_a_page_is_light_and_has_nothing_to_press(
+    server: Server, open_tab: OpenTab, expect: Any, trained: Trained
+) -> None:
+    tab = open_tab(server.page("confusion", run=trained.run_id), color_scheme="dark")
+    tab.page.wait_for_function(ALL_CHARTS_DRAWN)
+    tab.page.set_viewport_size({"width": 700, "height": 1000})  # of A4, without its margins
+    tab.page.wait_for_function(TURNED_TO_LIGHT)
+    tab.page.emulate_media(media="print", color_scheme="dark")
+    expect(tab.page.get_by_test_id("stSidebar")).to_be_hidden()
+    expect(tab.button("Play")).to_be_hidden()
+    expect(tab.page.get_by_role("button", name=re.compile("^Save as")).first).to_be_hidden()
+    expect(tab.chart(trained.right())).to_be_visible()
+    expect(tab.page.get_by_text("taken for").first).to_be_visible()  # a button that tells something
+    assert tab.overflow() == []
+    with Image.open(io.BytesIO(tab.page.screenshot())) as picture:
+        paper = picture.convert("RGB").getpixel((2, 2))
+    assert paper == (255, 255, 255)

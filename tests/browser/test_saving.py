@@ -31,6 +31,7 @@ LONG = RunConfig(dataset="digits", hidden=(256, 256), batch_size=512, epochs=10_
 def press(tab: Tab, shown: Any, format: str) -> tuple[str, bytes]:
     """Save something; return the name and the content of the file."""
     shown.hover()
+    assert tab.covered() == []
     frame = shown.locator("xpath=ancestor::*[@data-testid='stElementContainer']")
     with tab.page.expect_download() as waiting:
         frame.get_by_role("button", name=f"Save as {format}").click()
