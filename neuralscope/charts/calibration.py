@@ -360,11 +360,12 @@ def _refusal_template(height: int) -> Mapping[str, Any]:
     guide: dict[str, Any] = {"color": FADED_INK, "strokeDash": [4, 4], "tooltip": None}
     layers = [
         curve.mark_line(color=WRONG, strokeWidth=2.4, interpolate="step-after", tooltip=None),
-        curve.mark_point(size=160, filled=True, opacity=0).encode(tooltip=tooltip),
         mark.mark_rule(**guide).encode(y2=alt.datum(0)),
         mark.mark_rule(**guide).encode(x2=alt.datum(0)),
-        mark.mark_point(size=130, filled=True, fill=INK, stroke=BACKGROUND, opacity=1).encode(
-            tooltip=tooltip
+        mark.mark_point(
+            size=130, filled=True, fill=INK, stroke=BACKGROUND, opacity=1, tooltip=None
         ),
+        # Unseen and above all others, so that the chosen one speaks too.
+        curve.mark_point(size=160, filled=True, opacity=0).encode(tooltip=tooltip),
     ]
     return template(alt.layer(*layers).properties(height=height))

@@ -74,7 +74,23 @@ def template(chart: alt.TopLevelMixin, **top_level: Any) -> Mapping[str, Any]:
     """
     spec: dict[str, Any] = chart.to_dict()
     spec.pop("config", None)
+    _hide_decoration(spec)
     return {**spec, **top_level}
+
+
+def _hide_decoration(spec: dict[str, Any]) -> None:
+    """Keep from screen readers the marks that have nothing to say.
+
+    Such a mark has no tooltip and is no text: a rule at zero, a ring that is not always there. A
+    reader would announce a graphic without a name; what it shows, the chart's own text tells.
+    """
+    for part in (*spec.get("layer", ()), *spec.get("hconcat", ()), *spec.get("vconcat", ())):
+        _hide_decoration(part)
+    if "mark" in spec and "tooltip" not in spec.get("encoding", {}):
+        mark = spec["mark"]
+        mark = {"type": mark} if isinstance(mark, str) else mark
+        if mark["type"] != "text":
+            spec["mark"] = {**mark, "aria": False}
 
 
 def table(name: str) -> alt.NamedData:

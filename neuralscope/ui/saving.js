@@ -45,6 +45,9 @@ export default function (component) {
 function equip() {
   for (const chart of document.querySelectorAll(CHART)) {
     const frame = chart.closest("[data-testid=stFullScreenFrame]");
+    // One that scrolls can be scrolled with the keyboard too.
+    if (chart.scrollWidth > chart.clientWidth) chart.tabIndex = 0;
+    else chart.removeAttribute("tabindex");
     offer(frame, chart.getAttribute("aria-label"), {
       PNG: () => saveChart(chart, "png"),
       SVG: () => saveChart(chart, "svg"),

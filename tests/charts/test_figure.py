@@ -152,3 +152,11 @@ def test_template_validates_and_takes_top_level_properties() -> None:
     assert figure.spec["datasets"]["rows"]["a"].tolist() == [1]
     with pytest.raises(alt.utils.schemapi.SchemaValidationError):
         template(alt.Chart(table("rows")).mark_point(size="huge"))
+
+
+def test_a_mark_without_words_is_no_graphic_for_a_screen_reader() -> None:
+    bars = alt.Chart(table("rows")).mark_bar().encode(x="x:Q", tooltip=["x:Q"])
+    zero = alt.Chart(table("rows")).mark_rule().encode(x=alt.datum(0))
+    names = alt.Chart(table("rows")).mark_text().encode(text="name:N")
+    layers = template(alt.layer(bars, zero, names))["layer"]
+    assert [layer["mark"].get("aria") for layer in layers] == [None, False, None]
