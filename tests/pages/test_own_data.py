@@ -202,7 +202,7 @@ def test_of_two_readings_one_is_chosen(open_page: Open, monkeypatch: pytest.Monk
     rng = np.random.default_rng(0)
     table = np.column_stack([rng.integers(0, 2, (60, 9)), np.arange(60) % 3 + 4])
     content = "\n".join(",".join(map(str, row)) for row in table.tolist()).encode()
-    page = upload(open_page(), monkeypatch, ("bits.csv", content))
+    page = upload(open_page(), monkeypatch, ("two readings.csv", content))
     assert page.control("Add").disabled
     assert page.control("Label column").options == [
         "Column 1 (2 classes: 0, 1)",
@@ -211,7 +211,7 @@ def test_of_two_readings_one_is_chosen(open_page: Open, monkeypatch: pytest.Monk
     wait(page.set("Label column", 10))
     assert r"label\: column 10, 3 classes (as you said)" in beside(page, "caption")
     wait(page.click("Add"))
-    [info] = [each for each in own_datasets().values() if each.title == "bits"]
+    [info] = [each for each in own_datasets().values() if each.title == "two readings"]
     assert info.class_names == ("4", "5", "6")
 
 
@@ -224,12 +224,12 @@ def test_ink_on_paper_is_swapped_unless_one_says_no(
     x[:, 3, 3] = np.arange(60)
     file = io.BytesIO()
     np.savez(file, x=x, y=y)
-    page = upload(open_page(), monkeypatch, ("paper.npz", file.getvalue()))
+    page = upload(open_page(), monkeypatch, ("dark ink.npz", file.getvalue()))
     assert "dark ink on light paper" in beside(page, "info")
     assert page.value("Swap ink and paper") is True
     page.set("Turn the pictures", "transpose")
     wait(page.click("Add"))
-    [(key, info)] = [each for each in own_datasets().items() if each[1].title == "paper"]
+    [(key, info)] = [each for each in own_datasets().items() if each[1].title == "dark ink"]
     assert info.image_shape == (6, 8)
     assert info.description.endswith(
         "added from a file, rows and columns swapped, ink and paper swapped."
