@@ -73,6 +73,11 @@ class NeuralScopeClassifier(ClassifierMixin, BaseEstimator):
     Inputs may be sparse matrices: they stay sparse in memory, and a batch of rows is made dense
     when its turn comes. What is learned is the same to the bit as from the dense matrix.
 
+    It differs from `MLPClassifier` in these points: two classes have two outputs behind a softmax;
+    an example has one label, not several; losses are told without the penalties; `n_iter_` counts
+    all calls of `partial_fit`; a `batch_size` beyond the number of examples takes all of them
+    without a warning; and a call that fails or is interrupted leaves what was learned before.
+
     Args:
         hidden_layer_sizes: Units of each hidden layer; a single number for one layer, () for none.
         activation: 'relu', 'leaky_relu', 'tanh' or 'sigmoid' (also called 'logistic').

@@ -30,16 +30,13 @@ def percent(share: float | None, digits: int = 2, *, missing: str = "–") -> st
 
 
 def percentage(share: float, digits: int = 2) -> float:
-    """Return a share in percent, rounded: only all is 100, and only none is 0.
+    """Return a share in percent that so many decimals write as 100 only for all, 0 only for none.
 
     >>> percentage(0.98765), percentage(0.99999), percentage(0.00001), percentage(0.0)
-    (98.77, 99.99, 0.01, 0.0)
+    (98.765, 99.99, 0.01, 0.0)
     """
-    rounded = round(100 * share, digits)
-    if not 0 < share < 1:
-        return rounded
-    step = 0.1**digits
-    return round(min(max(rounded, step), 100 - step), digits)
+    step: float = 10.0**-digits
+    return min(max(100 * share, step), 100 - step) if 0 < share < 1 else 100 * share
 
 
 def short_percent(share: float) -> str:

@@ -7,7 +7,8 @@
 
 Nothing is computed until it is asked for: pausing is not asking for the next record. With a store
 the run is kept there as if the dashboard had started it: its curves and snapshots, to be watched
-live, compared and exported.
+live, compared and exported. NumPy then uses the number of threads that is written down with the
+run; where that is the program's own number too, the bits are those of a training without a store.
 """
 
 from __future__ import annotations

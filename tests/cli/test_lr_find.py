@@ -106,7 +106,7 @@ def test_data_that_cannot_be_had_is_a_failure(cli: Cli, monkeypatch: pytest.Monk
     outcome = cli("lr-find", "--dataset", "mnist")
     assert outcome.status == 1
     assert outcome.complaint.startswith(
-        "neuralscope lr-find: OpenML is down. To bring MNIST here, "
+        "neuralscope lr-find: OpenML is down. To bring MNIST here, fetch it on a machine with "
     )
     assert outcome.out == ""
 
