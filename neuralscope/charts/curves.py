@@ -53,6 +53,7 @@ MOST_HOVER_MOVING: Final = 100  # they are most of what a redraw costs it
 
 NARROW: Final = 260  # pixels between the axes on a telephone, where labels need most of the width
 LETTER: Final = 5.6  # pixels that a letter of a label takes, on average
+LINE: Final = 15  # pixels from a label to the one above or below it
 MOST_LEVELS: Final = 6  # lines of labels above each other; a label beyond them is left to its line
 
 _TIME_UNITS: Final[dict[str, tuple[float, str]]] = {
@@ -486,13 +487,13 @@ def _align(x: float, span: tuple[float, float]) -> str:
 
 
 def _marks_table(x: Floats, labels: list[str], span: tuple[float, float]) -> pd.DataFrame:
-    """Event labels, each on the highest line where it overlaps no other on a narrow chart.
+    """Event labels, each on the first line where it overlaps no other on a narrow chart.
 
     Where no line is left, the text stays away and its dashed line stays.
     """
     left, right = span
     pixels = (x - left) * (NARROW / (right - left) if right > left else 0.0)
-    lines = [""] * len(x)
+    texts, levels = [""] * len(x), [0] * len(x)
     taken: list[list[tuple[float, float]]] = [[] for _ in range(MOST_LEVELS)]
     for at in np.argsort(x, kind="stable"):
         width = LETTER * len(labels[at]) + 10
@@ -500,13 +501,14 @@ def _marks_table(x: Floats, labels: list[str], span: tuple[float, float]) -> pd.
         for level, others in enumerate(taken):
             if all(start >= end or start + width <= begin for begin, end in others):
                 others.append((start, start + width))
-                lines[at] = "\n" * level + labels[at]
+                texts[at], levels[at] = labels[at], level
                 break
     return pd.DataFrame(
         {
             "x": x,
             "label": labels,
-            "lines": lines,
+            "text": texts,
+            "level": levels,
             "align": [_align(at, span) for at in x],
         }
     )
@@ -677,7 +679,8 @@ def _template(
         layers += _shown_layers(x)
     layers += _best_layers(x, y("y"))
     if with_marks:
-        layers += _mark_layers(x)
+        # Where the curves are not: accuracy rises to the top, loss and error rate fall from it.
+        layers += _mark_layers(x, at_bottom=quantity == "accuracy" and not log)
     if empty:
         layers.append(
             alt.Chart(table("empty"))
@@ -731,21 +734,23 @@ def _shown_layers(x: alt.X) -> list[alt.Chart]:
     ]
 
 
-def _mark_layers(x: alt.X) -> list[alt.Chart]:
-    """Dashed lines where something happened, with what it was at the top."""
+def _mark_layers(x: alt.X, *, at_bottom: bool) -> list[alt.Chart]:
+    """Dashed lines where something happened, with what it was at their end."""
     base = alt.Chart(table("marks")).encode(x=x)
+    # Moved by pixels: of blank lines before a text, a browser's SVG leaves out all but one.
+    step = -LINE if at_bottom else LINE
+    end = alt.value(alt.ExprRef(expr="height - 14")) if at_bottom else alt.value(2)
     return [
         base.mark_rule(color=NEUTRAL, strokeDash=[4, 3], clip=True, tooltip=None),
         base.mark_text(
             align=alt.ExprRef(expr="datum.align"),
             dx=alt.ExprRef(expr="datum.align === 'right' ? -5 : 5"),
-            baseline="top",
-            lineBreak="\n",
-            lineHeight=15,
+            dy=alt.ExprRef(expr=f"{step} * datum.level"),
+            baseline="bottom" if at_bottom else "top",
             fontSize=11,
             color=FADED_INK,
             tooltip=None,
-        ).encode(y=alt.value(2), text="lines:N"),
+        ).encode(y=end, text="text:N"),
     ]
 
 
