@@ -137,7 +137,7 @@ class TestAFileToTestOn:
         self, cli: Cli, trained: Any, folder: Path
     ) -> None:
         n = digits_csv(folder / "mine.csv", {}, leave_out="8")
-        before = own_datasets()
+        before = list(own_datasets())
         outcome = cli("evaluate", WEIGHTS, "--dataset", "mine.csv", "--json")
         assert outcome.err == "label: column 1 'label', 9 classes\n"
         result = outcome.json
@@ -150,7 +150,7 @@ class TestAFileToTestOn:
         assert own["absent"] == []
         for k in (0, 1, 9):
             assert result["per_class"][k] == own["per_class"][k]
-        assert own_datasets() == before
+        assert list(own_datasets()) == before
         lines = cli("evaluate", WEIGHTS, "--dataset", "mine.csv").out.splitlines()
         assert lines[0] == f"{WEIGHTS} on all {n} images of mine.csv:"
         assert lines[-1] == "No images of 8: not measured."

@@ -66,7 +66,10 @@ def test_the_beginning_of_an_id_is_enough(cli: Cli, run_store: Path, run_id: str
     assert cli("runs", "star", run_id[:10], "--json").json["run_id"] == run_id
 
 
-def test_what_was_said_is_listed_and_shown(cli: Cli, run_id: str) -> None:
+def test_what_was_said_is_listed_and_shown(
+    cli: Cli, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     for command in (["tag", run_id, "good"], ["note", run_id, "see below"], ["star", run_id]):
         cli("runs", *command)
     assert cli("runs", "list").out.endswith(", digits #good starred\n")

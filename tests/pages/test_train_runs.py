@@ -352,7 +352,7 @@ def test_it_is_said_which_units_have_a_picture(
     open_page: Open, runs: Runs, units: int, which: str
 ) -> None:
     run = runs.trained(hidden=(units,), epochs=1)
-    assert open_page(run=run.run_id).says(f"A picture for each unit, {which}")
+    assert open_page(run=run.run_id).says(f"One picture for each unit, {which}")
 
 
 def test_a_stopped_run_is_tested_and_says_where_it_was(open_page: Open, runs: Runs) -> None:
