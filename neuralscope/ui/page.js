@@ -10,15 +10,13 @@ const REMEMBERED = "stSidebarCollapsed-"; // how its entries in the browser's st
 
 export default function () {
   if (window.innerWidth <= COVERS_UP_TO) {
-    closeMenu();
+    // Open though nobody has touched the page yet: it was left open the last time.
+    if (!navigator.userActivation?.hasBeenActive) closeMenu();
     forgetMenu();
   }
+  // They stay for good: between two pages there is none that would hear a click on the menu.
   document.addEventListener("click", afterClick);
   window.addEventListener("beforeprint", beforePrint);
-  return () => {
-    document.removeEventListener("click", afterClick);
-    window.removeEventListener("beforeprint", beforePrint);
-  };
 }
 
 function afterClick(event) {
