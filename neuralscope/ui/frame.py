@@ -15,14 +15,18 @@ from neuralscope.errors import NeuralScopeError
 from neuralscope.ui import run_trash, saving, words
 
 # A chart of fixed size, such as a matrix, scrolls on a narrow screen instead of being cut off.
-# Captions would be too faint at the 60 % that Streamlit gives them. So would a slider's value and a
-# chosen option in primary, the color that carries white text on a button: they get that of text.
+# Captions would be too faint at the 60 % that Streamlit gives them, and so would the words at axes
+# and in legends in its gray. So would a slider's value and a chosen option in primary, the color
+# that carries white text on a button: they get that of text.
 # Streamlit's own Stop, which ends the drawing of a page, must not look as if it ended a training.
 _STYLE = """<style>
 [data-testid='stVegaLiteChart'] { max-width: 100%; overflow-x: auto; overflow-y: hidden; }
 .stApp [data-testid='stCaptionContainer'] {
     color: color-mix(in srgb, currentColor 75%, transparent);
     opacity: 1;
+}
+[data-testid='stVegaLiteChart'] :is(.role-axis-label, .role-axis-title, .role-legend-label) text {
+    fill: color-mix(in srgb, currentColor 75%, transparent);
 }
 [data-testid='stSliderThumbValue'],
 [data-testid='stButtonGroup'] [data-selected]:not([data-disabled]) { color: inherit !important; }
