@@ -146,6 +146,11 @@ class Page:
             return []
         return list(zip(tables["marks"]["x"], tables["marks"]["label"], strict=True))
 
+    def shown_on_curves(self) -> list[float]:
+        """Return where loss and accuracy curve are marked as shown."""
+        tables = [_tables(each) for each in self._figures()]
+        return [float(each["shown"]["x"].iloc[0]) for each in tables if "shown" in each]
+
     def _figures(self) -> list[Any]:
         return [each for each in self.app.get("vega_lite_chart") if each.proto.datasets]
 

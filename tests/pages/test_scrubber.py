@@ -242,6 +242,15 @@ def test_the_film_can_be_stopped_where_it_is(look: Open, run: Run, quick_film: N
     assert drawn(page.look()) == here
 
 
+def test_the_speed_of_the_film_sets_the_time_between_two_pictures(look: Open, run: Run) -> None:
+    page = look(run=run.run_id).click("Play")
+    page.set("Speed of the film", 4.0)
+    assert page.app.session_state["film"], "a change of speed does not end it"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streamlit.session_state", {"film": True, "film_speed": 4.0})
+        assert scrubber.pace(run) == scrubber.FRAME_EVERY / 4
+
+
 def test_moving_the_scrubber_ends_the_film(look: Open, run: Run, quick_film: None) -> None:
     page = look(run=run.run_id).click("Play").look().set("Epoch", "9")
     assert drawn(page) == "epoch 9"
@@ -280,6 +289,13 @@ def test_the_train_page_shows_the_moment_too(open_page: Open, run: Run) -> None:
     assert page.charts()["cells"] != early
     assert page.query["epoch"] == "20"
     assert page.set("Epoch", "1").charts()["cells"] == early
+
+
+def test_the_curves_are_marked_at_the_epoch_that_is_shown(open_page: Open, run: Run) -> None:
+    page = open_page(run=run.run_id, epoch="7")
+    assert page.shown_on_curves() == [7.0, 7.0]
+    page.set("Epoch", "20")
+    assert page.shown_on_curves() == [20.0, 20.0]
 
 
 def test_a_new_run_is_set_up_without_a_moment(open_page: Open, run: Run) -> None:
