@@ -303,8 +303,8 @@ def _test_result(run: Run, accuracy: float, more: str) -> None:
     n_wrong = round((1 - accuracy) * data.n_test)
     result = judge_accuracy(accuracy, data.n_test, data.contents.label_counts)
     sentence = (
-        f"{measured}: it gets {n_wrong:,} of the {data.n_test:,} test {data.noun}s wrong, none of "
-        "which it had seen."
+        f"{measured}: it gets {n_wrong:,} of the {data.n_test:,} test {data.noun}s wrong. It had "
+        "never seen them."
     )
     if judgment := tell_baseline(result):
         sentence += f" **{judgment}**"
