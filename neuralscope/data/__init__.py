@@ -10,8 +10,10 @@ and how it is kept), `split`, `dataset`, `fetch` (the watcher) with `openml` (th
 program), one module per data set or family of them, `own` with `own_files` (its readers, only
 imported when something is added), and `catalog`, which lists them all.
 
-`drawing` makes drawings and photographs into what a network has learned to read. It is imported by
-its name, because it needs Pillow, for which a trainer has no time.
+Drawings and photographs become what a network has learned to read by the `recipe` of its data set,
+which is measured on the data: `sheet` and `photograph` make `ink`, `preparation` follows the
+recipe, and `pieces` counts what there is to read. All but `recipe` need Pillow, for which a trainer
+has no time, so they are imported by name.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from neuralscope.data.fetch import Fetch, FetchProgress
 from neuralscope.data.home import data_home
 from neuralscope.data.info import DatasetInfo
 from neuralscope.data.own import add_dataset, is_own_name, own_datasets, remove_dataset
+from neuralscope.data.recipe import Recipe
 
 __all__ = [
     "DATASETS",
@@ -37,6 +40,7 @@ __all__ = [
     "DatasetInfo",
     "Fetch",
     "FetchProgress",
+    "Recipe",
     "add_dataset",
     "data_home",
     "dataset_info",
