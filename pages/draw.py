@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import random
+import string
 from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 
 from neuralscope import charts
-from neuralscope.data import drawing
-from neuralscope.data.drawing import Ink
+from neuralscope.data import Recipe
+from neuralscope.data.ink import Ink, has_ink, ink_box
+from neuralscope.data.photograph import MOST_BYTES, read_picture
+from neuralscope.data.pieces import count_digits
+from neuralscope.data.preparation import is_blot, prepared
+from neuralscope.data.recipe import BY_MASS, FULL_FRAME
+from neuralscope.data.sheet import CANVAS, as_pixels, enlarged, fitted, rasterize
 from neuralscope.errors import DataError
 from neuralscope.ui import canvas, chart, frame, layer_by_layer, scrubber, words
 from neuralscope.ui.moment import Moment
@@ -19,22 +25,14 @@ from neuralscope.words import short_percent
 
 BLANK, TEST_DIGIT, PICTURE = "Blank sheet", "Test digit", "Picture"
 
-HOW = {
-    (28, 28): "Exactly these 28 × 28 numbers: your ink, scaled into a box of 20 × 20 and centred "
-    "by its mass, as MNIST's digits were. So it matters little where and how large you draw.",
-    (8, 8): "Exactly these 8 × 8 numbers: your ink, set upright, scaled to 32 × 32 and counted in "
-    "blocks of 4 × 4, much as the built-in digits were. So it matters little where and how large "
-    "you draw.",
-}
-ANY = (
-    "Exactly these {0} × {1} numbers: your ink, scaled into a box of {2} × {3}, as much as most of "
-    "the training pictures take, and centred. So it matters little where and how large you draw."
-)
-LOOKED_AT = 500
-"""Training pictures that tell how much of a picture the ink takes."""
-
 NOT_SQUARE = " It is not square and lies in the middle of the sheet; ink beside it does not count."
-AS_IT_IS = "A test {0} stays as it is: only the pixels that you draw on change."
+SEEN = 112
+"""Width of the picture that the network sees, on the screen, in pixels."""
+
+NEXT_TO_NOTHING = 0.15
+"""Share of the sheet's side that ink takes at least, if it is to be more than a dot or a dash."""
+
+AS_IT_IS = "A test {0} is left as it is: only the pixels that you draw on change."
 
 
 class Sheet(NamedTuple):
@@ -78,9 +76,9 @@ def test_digit(now: Moment) -> Sheet:
         )
         st.button("Random", icon=":material/casino:", on_click=throw, args=(n,))
     pixels = now.pixels("test")[index].reshape(now.data.image_shape)
-    return Sheet(
-        f"{now.data.name} {index}", drawing.enlarged(pixels, now.data.pixel_max), index=index
-    )
+    is_dark = recipe_of(now).is_dark_on_light
+    onto = enlarged(pixels, now.data.pixel_max, is_dark_on_light=is_dark)
+    return Sheet(f"{now.data.name} {index}", onto, index=index)
 
 
 def throw(n: int) -> None:
@@ -92,7 +90,7 @@ def uploaded(now: Moment) -> Sheet | None:
         f"Picture of one {one(now)}",
         type=["png", "jpg", "jpeg"],
         key="draw_file",
-        max_upload_size=drawing.MOST_BYTES // 1_000_000,
+        max_upload_size=MOST_BYTES // 1_000_000,
         help="PNG or JPEG, dark on light or light on dark. It is not kept.",
     )
     if file is None:
@@ -100,44 +98,73 @@ def uploaded(now: Moment) -> Sheet | None:
         return None
     content = file.getvalue()
     try:
-        onto = drawing.fitted(drawing.read_picture(content))
+        recipe = recipe_of(now)
+        onto = fitted(read_picture(content, recipe), recipe)
     except DataError as error:
         st.warning(words.plain(error), icon=":material/broken_image:")
         return None
     return Sheet(f"picture {hashlib.sha256(content).hexdigest()}", onto)
 
 
+def recipe_of(now: Moment) -> Recipe:
+    """How a drawing becomes a picture like those that the network has learned from."""
+    recipe = now.run.recipe  # not there for runs of before it was written down
+    if recipe is not None and recipe.image_shape == now.data.image_shape:
+        return recipe
+    return now.data.recipe
+
+
 def network_input(sheet: Sheet, ink: Ink, now: Moment) -> np.ndarray:
     """A test digit stays where it is, so that nothing but the drawing changes it."""
+    recipe = recipe_of(now)
     if sheet.index is not None:
-        return drawing.as_pixels(ink, now.data.image_shape, now.data.pixel_max)
-    if has_recipe(now):
-        return drawing.normalized(ink, now.data.image_shape)
-    return drawing.fitted_into(ink, now.data.image_shape, box(now))
+        return as_pixels(
+            ink,
+            now.data.image_shape,
+            now.data.pixel_max,
+            is_dark_on_light=recipe.is_dark_on_light,
+        )
+    return prepared(ink, recipe)
+
+
+def reads_digits(now: Moment) -> bool:
+    """Whether the classes are digits, in whatever file they came."""
+    return set(now.data.class_names) <= set(string.digits)
 
 
 def one(now: Moment) -> str:
     """What is drawn: a digit, or else what the data set may be of, which nobody has said."""
-    return "digit" if now.thing == "digit" else "thing"
-
-
-def has_recipe(now: Moment) -> bool:
-    """Whether it is known how the pictures were made of what people wrote."""
-    return now.thing == "digit" and now.data.image_shape in HOW
-
-
-def box(now: Moment) -> tuple[int, int]:
-    return drawing.typical_box(now.pixels("train")[:LOOKED_AT], now.data.image_shape)
+    return "digit" if reads_digits(now) else "item"
 
 
 def how(now: Moment, sheet: Sheet) -> str:
     """What became of the drawing."""
+    height, width = now.data.image_shape
     if sheet.index is not None:
-        height, width = now.data.image_shape
         return AS_IT_IS.format(now.thing) + ("" if height == width else NOT_SQUARE)
-    if has_recipe(now):
-        return HOW[now.data.image_shape]
-    return ANY.format(*now.data.image_shape, *box(now))
+    return describe(recipe_of(now))
+
+
+def describe(recipe: Recipe) -> str:
+    """What the recipe does to ink, in words."""
+    height, width = recipe.image_shape
+    numbers = f"The network gets exactly these {height} × {width} numbers: "
+    if recipe.centered_by == FULL_FRAME:
+        return f"{numbers}the whole sheet, since its training pictures fill their frame."
+    center = "center of mass" if recipe.centered_by == BY_MASS else "outline"
+    steps = [
+        "your ink" + (", straightened" if recipe.is_upright else ""),
+        "scaled to fit {} × {} pixels".format(*recipe.box),
+        f"and centered by its {center}",
+    ]
+    if recipe.ink_share is not None:
+        steps.append("with strokes of the usual weight")
+    if recipe.is_dark_on_light:
+        steps.append("dark on light")
+    return (
+        f"{numbers}{', '.join(steps)}, as in its training pictures. Where and how large you draw "
+        "hardly matters."
+    )
 
 
 def read(now: Moment, x: np.ndarray) -> np.ndarray:
@@ -162,8 +189,8 @@ def say_answer(probabilities: np.ndarray, now: Moment, whose: str = "") -> None:
 
 
 def say_flip(sheet: Sheet, x: np.ndarray, now: Moment, n_strokes: int) -> None:
-    """Whether drawing on a test digit has changed what it is taken for."""
-    answers = [read(now, each) for each in (now.examples("test")[sheet.index], x)]
+    """Whether drawing on a test digit has changed the answer."""
+    answers = [read(now, example) for example in (now.examples("test")[sheet.index], x)]
     if not np.isfinite(answers).all():
         return
     before, after = np.argmax(answers, axis=1).tolist()
@@ -195,25 +222,24 @@ def draw(now: Moment) -> None:
         if sheet is None:
             return
         strokes = canvas.show(
-            sheet.name, sheet.onto, label=f"Sheet to draw a {one(now)} on", key="draw_canvas"
+            sheet.name,
+            sheet.onto,
+            label=f"Sheet to draw {'a digit' if reads_digits(now) else 'an item'} on",
+            key="draw_canvas",
         )
-    ink = drawing.rasterize(strokes, sheet.onto)
+    ink = rasterize(strokes, sheet.onto)
     beside = sides.container(width="stretch", gap="small", key="draw_beside")
-    if not drawing.has_ink(ink):
+    if not has_ink(ink):
         beside.info(
-            f"Draw one {one(now)} on the sheet, large, with the mouse, a finger or a pen. The "
-            "network "
-            "answers with every stroke.",
+            f"Draw one {one(now)} on the sheet, large, with a mouse, finger, or pen. The network "
+            "answers after every stroke.",
             icon=":material/draw:",
         )
         return
     x = network_input(sheet, ink, now)
     true = int(now.labels("test")[sheet.index]) if sheet.index is not None else None
     with beside:
-        if sheet.index is None:
-            if now.thing == "digit":  # other things may well be of several pieces
-                say_several(drawing.count_digits(ink))
-        answer(now, sheet, x, true, len(strokes))
+        answer(now, sheet, ink, x, true, len(strokes))
     st.subheader("Layer by layer", anchor=False)
     layer_by_layer.show(
         now.network,
@@ -227,46 +253,74 @@ def draw(now: Moment) -> None:
     )
 
 
+def say_limits(now: Moment, ink: Ink) -> None:
+    """That the network answers whatever is drawn, and the more plainly, the less there is."""
+    classes = f"{now.data.n_classes} {'digits' if reads_digits(now) else 'classes'}"
+    left, top, right, bottom = ink_box(ink)
+    is_little = max(right - left, bottom - top) < NEXT_TO_NOTHING * CANVAS
+    if is_little or is_blot(ink, recipe_of(now)):
+        st.warning(
+            f"This is hardly more than a dot or a blot, with nothing to read. The network has to "
+            f"pick one of its {classes} all the same, so its answer means nothing.",
+            icon=":material/help:",
+        )
+        return
+    st.caption(
+        f"Whatever you draw, the network has to pick one of its {classes}: it cannot say "
+        "“none of these”."
+    )
+    if reads_digits(now):  # other things may well be of several pieces
+        say_several(count_digits(ink))
+
+
 def say_several(n_digits: int) -> None:
     if n_digits > 1:
         st.warning(
-            f"There seem to be {n_digits} separate digits. The network takes all of it for one, "
-            "so show it one alone.",
+            f"There seem to be {n_digits} separate digits. The network reads them as one, so show "
+            "it a single digit.",
             icon=":material/looks_two:",
         )
 
 
-def answer(now: Moment, sheet: Sheet, x: np.ndarray, true: int | None, n_strokes: int) -> None:
-    """The picture that the network sees, and what it answers, beside another if one is chosen."""
-    names = now.data.class_names
+def answer(
+    now: Moment, sheet: Sheet, ink: Ink, x: np.ndarray, true: int | None, n_strokes: int
+) -> None:
+    """What the network answers, beside another if one is chosen, and the picture that it sees."""
     row = st.container(horizontal=True, gap="medium", key="draw_answer")
+    if sheet.index is None:
+        say_limits(now, ink)
+    bars = st.container(width=320, gap="small")
     st.caption(how(now, sheet))
     other = scrubber.choose_other(now, "draw_other", "Compare with another network")
     probabilities = read(now, x)
     compared = None if other is None else read(other, x)
-    with row.container(width=168, gap="small"):
-        st.markdown("**What the network sees**")
+    labels = ("", "")
+    with row.container(horizontal=True, gap="medium", width="content", key="draw_answers"):
+        if other is None or compared is None:
+            say_answer(probabilities, now)
+        else:
+            labels = both_names(now, other)
+            say_answer(probabilities, now, labels[0])
+            say_answer(compared, other, labels[1])
+    with row.container(width=SEEN, gap=None):
         picture = charts.digit_tiles(
-            x[None], image_shape=now.data.image_shape, pixel_max=1, size=168
+            x[None], image_shape=now.data.image_shape, pixel_max=1, size=SEEN
         )[0]
         st.image(picture, width="stretch", alt="The picture that the network sees")
-    with row.container(width=320, gap="small"):
-        labels = ("", "")
-        with st.container(horizontal=True, gap="medium", key="draw_answers"):
-            if other is None or compared is None:
-                say_answer(probabilities, now)
-            else:
-                labels = both_names(now, other)
-                say_answer(probabilities, now, labels[0])
-                say_answer(compared, other, labels[1])
+        st.caption("What it sees")
+    with bars:
         if sheet.index is not None:
             say_flip(sheet, x, now, n_strokes)
         figure = charts.probability_bars(
-            probabilities, class_names=names, true=true, compare=compared, names=labels
+            probabilities,
+            class_names=now.data.class_names,
+            true=true,
+            compare=compared,
+            names=labels,
         )
         chart.draw(
             figure,
-            f"Probabilities of the {'digits' if now.thing == 'digit' else 'classes'}",
+            f"Probabilities of the {'digits' if reads_digits(now) else 'classes'}",
             key="draw_bars" if other is None else "draw_bars_of_two",
             of=now,
             live=True,

@@ -48,6 +48,7 @@ FENCES = {
     "altair": {"charts"},
     "pandas": {"charts", "ui", "pages", "analysis"},
     "sklearn": {"data", "estimator"},
+    "scipy": {"data"},
     "PIL": {"data", "charts", "ui"},
     "onnx": {"exports"},
     "threadpoolctl": {"runs"},
@@ -192,8 +193,8 @@ def complaints_about_import(place: PurePosixPath, room: str, imported: Import) -
             yield f"the engine only computes: no {package}"
     elif room not in FENCES.get(package, set()):
         yield f"{package} is fenced off from {room}"
-    elif package == "sklearn" and room == "data" and imported.eager:
-        yield "sklearn takes a second to import: do it in the function that needs it"
+    elif package in {"sklearn", "scipy"} and room == "data" and imported.eager:
+        yield f"{package} takes a second to import: do it in the function that needs it"
 
 
 def complaints_about_call(place: PurePosixPath, room: str, call: ast.Call) -> Iterator[str]:
@@ -262,7 +263,7 @@ def test_the_trainer_starts_with_next_to_nothing_but_numpy() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     packages = {module.partition(".")[0] for module in loaded.stdout.split()}
-    assert packages & (set(FENCES) - {"numpy", "threadpoolctl"} | {"scipy"}) == set()
+    assert packages & (set(FENCES) - {"numpy", "threadpoolctl"}) == set()
 
 
 # The text around it
@@ -375,6 +376,8 @@ def test_the_readme_tree_names_every_room_and_everything_at_the_top() -> None:
         ("neuralscope/analysis/history.py", "import sklearn.metrics", "sklearn is fenced off"),
         ("neuralscope/data/mnist.py", "import sklearn", "takes a second"),
         ("neuralscope/data/mnist.py", "class A:\n import sklearn.datasets", "takes a second"),
+        ("neuralscope/data/pieces.py", "from scipy import ndimage", "takes a second"),
+        ("neuralscope/engine/loss.py", "import scipy.special", "scipy is fenced off"),
         ("neuralscope/engine/loss.py", "import torch", "torch is fenced off"),
         ("neuralscope/estimator.py", "import jax.numpy", "jax is fenced off"),
         # The engine and the outside world.

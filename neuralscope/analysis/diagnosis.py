@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuralscope.analysis.health import Circumstances
+from neuralscope.words import percent
 
 Grade = Literal["nothing", "weak", "fair", "good"]
 
@@ -95,7 +96,7 @@ def tell_baseline(result: Result) -> str:
     if result.grade not in ("nothing", "weak"):
         return ""
     judgment = "It has learned nothing" if result.grade == "nothing" else "That is weak"
-    baseline = f"{100 * result.baseline:.2f} %"
+    baseline = percent(result.baseline)
     return f"{judgment}: always answering the most frequent class scores {baseline}."
 
 

@@ -120,6 +120,7 @@ def _metadata(run: Run, result: dict[str, Any]) -> dict[str, Any]:
         "image_shape": contents.image_shape,
         "class_names": contents.class_names,
         "pixel_max": contents.pixel_max,
+        "recipe": None if run.recipe is None else run.recipe.as_json(),
         **{name: result[name] for name in told + scores},
     }
     return {name: plain(value) for name, value in about.items()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import contextlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from neuralscope.cli.status_line import say
 from neuralscope.cli.words import one_line, percent
 
 if TYPE_CHECKING:
-    from neuralscope.data.drawing import Ink
+    from neuralscope.data import Recipe
+    from neuralscope.data.ink import Ink
     from neuralscope.engine import Network
 
 
@@ -30,25 +32,35 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    import string
+
     import numpy as np
 
-    from neuralscope.data import drawing
+    from neuralscope.data.pieces import count_digits
+    from neuralscope.data.preparation import is_blot, prepared
     from neuralscope.engine import Network
 
     network = Network.load(options.weights)
-    prepare, noun = _preparation(network)
+    recipe = _recipe_of(network)
     class_names = _class_names(network)
+    are_digits = set(class_names) <= set(string.digits)
     # Every picture is read before the first answer: a mistake in the last one is told at once.
-    inks = [_read(path) for path in options.images]
-    x = np.stack([prepare(ink) for ink in inks])
+    inks = [_read(path, recipe) for path in options.images]
+    x = np.stack([prepared(ink, recipe) for ink in inks])
     with np.errstate(over="ignore", invalid="ignore"):
         probabilities = network.predict_proba(x)
     results = []
     for path, ink, each in zip(options.images, inks, probabilities, strict=True):
         if not np.isfinite(each).all():
             raise Mistake(f"{options.weights} does not compute numbers for {path}.")
-        n_digits = drawing.count_digits(ink)
-        if n_digits > 1 and noun == "digit":  # other things may be of several pieces
+        if is_blot(ink, recipe):
+            say(
+                f"{path} shows a dot or a blot, with no lines to read. The network must choose one "
+                f"of its {len(class_names)} classes all the same.",
+                options,
+            )
+        n_digits = count_digits(ink)
+        if n_digits > 1 and are_digits:  # other things may be of several pieces
             say(f"{path} seems to show {n_digits} separate digits; they are read as one.", options)
         results.append(
             {
@@ -62,31 +74,39 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(results)
     else:
-        _print_results(results, class_names, noun)
+        _print_results(results, class_names, "digit" if are_digits else "class")
     return DONE
 
 
-def _preparation(network: Network) -> tuple[Callable[[Ink], Any], str]:
-    """Return how a picture becomes the network's input, and what one class is called."""
-    from neuralscope.data import drawing, is_cached, known_dataset, load_dataset
+def _recipe_of(network: Network) -> Recipe:
+    """Return how a picture becomes the network's input.
 
+    The file tells it; files of before it was written down name the data set, on which it can be
+    measured; and without that, the shape of the pictures has to do.
+    """
+    from neuralscope.data import Recipe, is_cached, known_dataset, load_dataset
+    from neuralscope.data.recipe import usual_recipe, usual_shape
+    from neuralscope.errors import DataError
+
+    n_features = network.sizes[0]
+    with contextlib.suppress(DataError):
+        recipe = Recipe.from_json(network.metadata.get("recipe"))
+        if math.prod(recipe.image_shape) == n_features:
+            return recipe
     name, shape = network.metadata.get("dataset"), network.metadata.get("image_shape")
     info = known_dataset(name) if isinstance(name, str) else None
+    if info is not None and info.n_features == n_features and is_cached(str(name)):
+        return load_dataset(str(name)).recipe
     sides = shape if isinstance(shape, list) and len(shape) == 2 else [0, 0]
-    is_told = all(isinstance(side, int) and side > 0 for side in sides)
-    if (info is not None and info.noun == "digit") or not is_told:
-        image_shape = drawing.shape_for(network.sizes[0])
-        return (lambda ink: drawing.normalized(ink, image_shape)), "digit"
+    if not all(isinstance(side, int) and side > 0 for side in sides):
+        return usual_recipe(usual_shape(n_features))
     height, width = sides
-    if height * width != network.sizes[0]:
+    if height * width != n_features:
         raise Mistake(
             f"The file says that it reads pictures of {height} x {width} pixels, but it takes "
-            f"{network.sizes[0]:,} pixels."
+            f"{n_features:,} pixels."
         )
-    box = (max(1, height * 5 // 7), max(1, width * 5 // 7))
-    if info is not None and info.image_shape == (height, width) and is_cached(str(name)):
-        box = drawing.typical_box(load_dataset(str(name)).x_train[:500], (height, width))
-    return (lambda ink: drawing.fitted_into(ink, (height, width), box)), "class"
+    return usual_recipe((height, width))
 
 
 def _class_names(network: Network) -> list[str]:
@@ -103,9 +123,9 @@ def _class_names(network: Network) -> list[str]:
     return [str(number) for number in range(n_classes)]
 
 
-def _read(name: str) -> Ink:
+def _read(name: str, recipe: Recipe) -> Ink:
     """Return the ink on a picture. Raises Mistake where there is none."""
-    from neuralscope.data import drawing
+    from neuralscope.data.photograph import MOST_BYTES, read_picture
     from neuralscope.errors import DataError
 
     path = Path(name)
@@ -114,8 +134,8 @@ def _read(name: str) -> Ink:
             what = "is no file" if path.exists() else "does not exist"
             raise Mistake(f"The picture {name} {what}.")
         with path.open("rb") as file:
-            content = file.read(drawing.MOST_BYTES + 1)  # more is refused, not read
-        return drawing.read_picture(content)
+            content = file.read(MOST_BYTES + 1)  # more is refused, not read
+        return read_picture(content, recipe)
     except DataError as error:
         raise Mistake(f"{name}: {error}") from error
     except (OSError, ValueError) as error:

@@ -11,8 +11,10 @@ program), one module per data set or family of them, `own` with `own_files` (its
 imported when something is added), `catalog`, which lists them all, and `missing`, which knows what
 to do where one cannot be fetched.
 
-`drawing` makes drawings and photographs into what a network has learned to read. It is imported by
-its name, because it needs Pillow, for which a trainer has no time.
+Drawings and photographs become what a network has learned to read by the `recipe` of its data set,
+which is measured on the data: `sheet` and `photograph` make `ink`, `preparation` follows the
+recipe, and `pieces` counts what there is to read. All but `recipe` need Pillow, for which a trainer
+has no time, so they are imported by name.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from neuralscope.data.fetch import Fetch, FetchProgress
 from neuralscope.data.home import data_home
 from neuralscope.data.info import DatasetInfo
 from neuralscope.data.own import add_dataset, is_own_name, own_datasets, remove_dataset
+from neuralscope.data.recipe import Recipe
 
 __all__ = [
     "DATASETS",
@@ -40,6 +43,7 @@ __all__ = [
     "DatasetInfo",
     "Fetch",
     "FetchProgress",
+    "Recipe",
     "add_dataset",
     "data_home",
     "dataset_info",

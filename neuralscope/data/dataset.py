@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuralscope.data.contents import Contents, Table
+from neuralscope.data.recipe import Recipe, measure
 from neuralscope.data.split import Split
 
 
@@ -63,6 +65,11 @@ class Dataset:
     def class_noun(self) -> str:
         """What one class is called in sentences: of digits, a class is one of them."""
         return "digit" if self.noun == "digit" else "class"
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How its pictures were made, as a drawing must be, measured on the training images."""
+        return measure(self.x_train, self.image_shape, self.pixel_max)
 
     @property
     def n_classes(self) -> int:

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from neuralscope.data import Dataset, dataset_info, dataset_names
+from neuralscope.data import Dataset, Recipe, dataset_info, dataset_names
 from neuralscope.engine import Network, score
 from neuralscope.engine.weights import write
-from neuralscope.errors import ConfigError, DataUnavailable
+from neuralscope.errors import ConfigError, DataError, DataUnavailable
 from neuralscope.exports.fields import Refused
 from neuralscope.exports.trained import finite
 from neuralscope.runs import FINISHED, Epochs, Run, RunConfig, SnapshotInfo, examples, prepare
@@ -93,6 +93,7 @@ def run_of_weights(
         best_validation_accuracy=validation.accuracy,
         test_loss=finite(test.loss),
         test_accuracy=test.accuracy,
+        recipe=_recipe_of(given, data),
     )
     epochs = Epochs(*(np.array([value]) for value in measured))
     return DetachedRun(run, epochs, health=(), blocks=(), events=(), snapshots=(info,))
@@ -122,6 +123,15 @@ def _config_of(given: Network) -> RunConfig:
         )
     except ConfigError as error:
         raise Refused(str(error).rstrip(".")) from error
+
+
+def _recipe_of(given: Network, data: Dataset) -> Recipe:
+    """Return how drawings become its input: as the file tells, or else as the data set does."""
+    try:
+        told = Recipe.from_json(given.metadata.get("recipe"))
+    except DataError:  # of before it was written down, or anyone may have written it
+        return data.recipe
+    return told if told.image_shape == data.image_shape else data.recipe
 
 
 def _dataset_of(given: Network) -> str:

@@ -25,9 +25,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from neuralscope.data import Recipe
 from neuralscope.engine import LayerHealth
 from neuralscope.engine.weights import write as write_arrays
-from neuralscope.errors import ConfigError, WeightsError
+from neuralscope.errors import ConfigError, DataError, WeightsError
 from neuralscope.exports.fields import Fields, Refused
 from neuralscope.exports.snapshot_check import check_snapshot, shape_of
 from neuralscope.exports.tables import facts_of
@@ -102,6 +103,7 @@ def write_run(store: Store, run_id: str, path: Path) -> None:
                 "parent_epoch": run.parent_epoch,
                 "parent_step": run.parent_step,
                 "rewinds": run.rewinds,
+                "recipe": None if run.recipe is None else run.recipe.as_json(),
             },
             "events": [event._asdict() for event in detached.events],
             "snapshots": [dataclasses.asdict(info) for info in kept],
@@ -318,7 +320,17 @@ def _read_run(fields: Fields) -> Run:
         parent_epoch=fields.optional_count("parent_epoch"),
         parent_step=fields.optional_count("parent_step"),
         rewinds=fields.optional_count("rewinds") or 0,
+        recipe=_read_recipe(fields),
     )
+
+
+def _read_recipe(fields: Fields) -> Recipe | None:
+    if fields.values.get("recipe") is None:  # files of before it was written down have none
+        return None
+    try:
+        return Recipe.from_json(fields.values["recipe"])
+    except DataError as error:
+        raise Refused(f"its recipe for drawings is not one: {str(error).rstrip('.')}") from error
 
 
 def _read_event(fields: Fields) -> Event:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from neuralscope.data import Dataset, dataset_info, is_cached, load_dataset
+from neuralscope.data import Dataset, Recipe, dataset_info, is_cached, load_dataset
 from neuralscope.engine import Network
 from neuralscope.errors import ConfigError, DataError, TransferError
 from neuralscope.runs import (
@@ -69,6 +69,7 @@ class Trained:
             "image_shape": list(self.pictures.image_shape),
             "class_names": list(self.pictures.class_names),
             "pixel_max": self.pictures.pixel_max,
+            "recipe": None if (recipe := recipe_of(self.run)) is None else recipe.as_json(),
             "test_accuracy": finite(self.run.test_accuracy),
             "test_loss": finite(self.run.test_loss),
         }
@@ -137,6 +138,14 @@ def data_of(run: Run) -> Dataset | None:
     except (ConfigError, DataError):
         return None
     return data if run.data_digest in ("", data.digest) else None
+
+
+def recipe_of(run: Run) -> Recipe | None:
+    """Return how a drawing becomes what a run's network reads; None where nothing tells."""
+    if run.recipe is not None:
+        return run.recipe
+    data = data_of(run)
+    return None if data is None else data.recipe
 
 
 def finite(value: float | None) -> float | None:

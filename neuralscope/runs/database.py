@@ -137,7 +137,12 @@ CREATE INDEX runs_by_race ON runs (race) WHERE race != '';
 CREATE INDEX runs_by_trash ON runs (trashed) WHERE trashed IS NOT NULL;
 """
 
-_VERSIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4 = """
+-- JSON: how drawings become pictures like those of the data set (`data.recipe`); empty if unknown
+ALTER TABLE runs ADD COLUMN recipe TEXT NOT NULL DEFAULT '';
+"""
+
+_VERSIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """What each version of the schema adds to the one before: a new store takes them all in turn, an
 old one those that it lacks. Tables that trainers write only gain columns with a default, for a
 trainer that was started before may still be at work."""

@@ -19,7 +19,7 @@ import numpy as np
 from neuralscope.engine import LayerHealth
 from neuralscope.errors import StoreError
 from neuralscope.runs.snapshots import SnapshotInfo, list_snapshots
-from neuralscope.runs.store import EpochHealth, Epochs, Event, Run, StepBlock, Store
+from neuralscope.runs.store import EpochHealth, Epochs, Event, Run, StepBlock, Store, recipe_as_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +132,7 @@ def _columns(run: Run) -> dict[str, Any]:
         "versions": json.dumps(run.versions),
         "machine": json.dumps(run.machine),
         "tags": json.dumps(list(run.tags)),
+        "recipe": recipe_as_text(run.recipe),
         "queued": run.created,
         "heartbeat": time.time(),
     }

@@ -30,8 +30,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from neuralscope.data import Recipe
 from neuralscope.engine import EpochEnd, LayerHealth
-from neuralscope.errors import ConfigError, RunNotFound, StoreError
+from neuralscope.errors import ConfigError, DataError, RunNotFound, StoreError
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.database import Database
 from neuralscope.runs.machine import usable_cores
@@ -109,6 +110,8 @@ class Run:
         race: What its race is called; empty for none.
         origin: Where it was imported from, in a sentence; empty if it was trained here.
         rewinds: How often it has gone on from before its last rows, which were taken back then.
+        recipe: How a drawing becomes a picture like those it was trained on; None for runs of
+            before that was written down.
     """
 
     run_id: str
@@ -142,6 +145,7 @@ class Run:
     race: str = ""
     origin: str = ""
     rewinds: int = 0
+    recipe: Recipe | None = None
 
     @property
     def is_fork(self) -> bool:
@@ -795,13 +799,21 @@ class Store:
         versions: dict[str, str],
         machine: dict[str, Any],
         steps_per_epoch: int,
+        recipe: Recipe | None = None,
     ) -> None:
         """Write down what a run is computed from and with."""
         with self.database.writing() as db:
             db.execute(
-                "UPDATE runs SET data_digest = ?, versions = ?, machine = ?, steps_per_epoch = ? "
-                "WHERE run_id = ?",
-                (data_digest, json.dumps(versions), json.dumps(machine), steps_per_epoch, run_id),
+                "UPDATE runs SET data_digest = ?, versions = ?, machine = ?, steps_per_epoch = ?, "
+                "recipe = ? WHERE run_id = ?",
+                (
+                    data_digest,
+                    json.dumps(versions),
+                    json.dumps(machine),
+                    steps_per_epoch,
+                    recipe_as_text(recipe),
+                    run_id,
+                ),
             )
 
     def set_status(self, run_id: str, status: str) -> None:
@@ -943,9 +955,23 @@ def _run_from(row: sqlite3.Row) -> Run:
         "tags": tags,
         "starred": bool(values["starred"]),
         "archived": bool(values["archived"]),
+        "recipe": _recipe_from(values["recipe"]),
     }
     # By name: a later version may have added columns while this process was at work.
     return Run(**{field.name: values[field.name] for field in fields(Run)})
+
+
+def recipe_as_text(recipe: Recipe | None) -> str:
+    """Return a recipe as its column holds it."""
+    return "" if recipe is None else json.dumps(recipe.as_json())
+
+
+def _recipe_from(text: str) -> Recipe | None:
+    """Return what `recipe_as_text` wrote; None where it did not, for the data set has it too."""
+    try:
+        return Recipe.from_json(json.loads(text)) if text else None
+    except (ValueError, RecursionError, DataError):
+        return None
 
 
 def _is_alive(row: sqlite3.Row) -> bool:

@@ -240,6 +240,7 @@ class Trainer:
             versions=versions(),
             machine={**machine(), **cores._asdict()},
             steps_per_epoch=training.n_batches,
+            recipe=dataset.recipe,
         )
         origin = self._go_on(training, self._keeper)
         self._began, self._waited = time.perf_counter(), 0.0

@@ -27,7 +27,7 @@ class Sheet {
     this.canvas = root.querySelector("canvas");
     this.pen = this.canvas.getContext("2d");
     this.buttons = Object.fromEntries(
-      ["undo", "clear", "rubber"].map((name) => [name, root.querySelector(`[name=${name}]`)]),
+      ["undo", "clear", "eraser"].map((name) => [name, root.querySelector(`[name=${name}]`)]),
     );
     this.name = null;
     this.strokes = [];
@@ -41,9 +41,9 @@ class Sheet {
     this.canvas.onpointercancel = (event) => this.end(event);
     this.buttons.undo.onclick = () => this.change(() => this.strokes.pop());
     this.buttons.clear.onclick = () => this.change(() => (this.strokes = []));
-    this.buttons.rubber.onclick = () => {
-      const pressed = this.buttons.rubber.getAttribute("aria-pressed") !== "true";
-      this.buttons.rubber.setAttribute("aria-pressed", String(pressed));
+    this.buttons.eraser.onclick = () => {
+      const pressed = this.buttons.eraser.getAttribute("aria-pressed") !== "true";
+      this.buttons.eraser.setAttribute("aria-pressed", String(pressed));
     };
     this.canvas.onkeydown = (event) => {
       if ((event.ctrlKey || event.metaKey) && event.key === "z") this.buttons.undo.click();
@@ -61,7 +61,7 @@ class Sheet {
     this.strokes = isBack ? copied(newest.strokes) : known;
     newest = this.drawing();
     this.stroke = this.pointer = null;
-    this.buttons.rubber.setAttribute("aria-pressed", "false");
+    this.buttons.eraser.setAttribute("aria-pressed", "false");
     this.under = null;
     if (data.picture) {
       const picture = new Image();
@@ -80,7 +80,7 @@ class Sheet {
     if (this.pointer !== null || event.button !== 0) return;
     this.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
-    const erases = this.buttons.rubber.getAttribute("aria-pressed") === "true";
+    const erases = this.buttons.eraser.getAttribute("aria-pressed") === "true";
     this.stroke = { erases, points: this.place(event) };
     this.strokes.push(this.stroke);
     this.sent = performance.now();

@@ -1,9 +1,9 @@
 """The sheet to draw on, with mouse, finger or pen.
 
 A component of our own, about a page of JavaScript beside this file, because what NeuralScope needs
-is little: one pen, one rubber, one sheet that fits any screen, a few hundred points for an answer.
+is little: one pen, one eraser, one sheet that fits any screen, a few hundred points for an answer.
 The browser sends points and nothing else. They are checked here like anything from outside, and
-drawn anew by `neuralscope.data.drawing`.
+drawn anew by `neuralscope.data.sheet`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import streamlit as st
 
 from neuralscope import charts
 from neuralscope.charts.colors import INK_ON_LIGHT, PAPER, rgb
-from neuralscope.data import drawing
-from neuralscope.data.drawing import Ink, Stroke
+from neuralscope.data.ink import Ink
+from neuralscope.data.sheet import PEN, Stroke
 from neuralscope.errors import DataError
 from neuralscope.ui import words
 
@@ -33,7 +33,7 @@ _HTML = """<canvas width="560" height="560" role="img" tabindex="0"></canvas>
 <div>
 <button type="button" name="undo" disabled>Undo</button>
 <button type="button" name="clear" disabled>Clear</button>
-<button type="button" name="rubber" aria-pressed="false">Rubber</button>
+<button type="button" name="eraser" aria-pressed="false">Eraser</button>
 </div>"""
 
 
@@ -67,7 +67,7 @@ def show(sheet: str, onto: Ink | None = None, *, label: str, key: str) -> tuple[
             "picture": _picture(onto) if onto is not None else None,
             "strokes": kept,
             "label": label,
-            "pen": drawing.PEN,
+            "pen": PEN,
             "ink": INK_ON_LIGHT,
             "paper": PAPER,
         },

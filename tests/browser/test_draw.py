@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neuralscope.data.drawing import Stroke, rasterize
+from neuralscope.data.sheet import Stroke, rasterize
 from tests.browser.conftest import until
 
 if TYPE_CHECKING:
@@ -134,16 +134,16 @@ def test_a_digit_is_drawn_undone_and_cleared(
     expect(sheet.answer).to_have_count(0)
 
 
-def test_the_rubber_takes_ink_away_and_keys_are_enough_for_the_tools(
+def test_the_eraser_takes_ink_away_and_keys_are_enough_for_the_tools(
     server: Server, open_tab: OpenTab, expect: Any, run_id: str
 ) -> None:
     tab = open_tab(server.link(run=run_id))
     sheet = Sheet(tab)
     sheet.draw(SEVEN)
     seven = sheet.ink()
-    rubber = tab.button("Rubber")
-    rubber.press("Space")
-    expect(rubber).to_have_attribute("aria-pressed", "true")
+    eraser = tab.button("Eraser")
+    eraser.press("Space")
+    expect(eraser).to_have_attribute("aria-pressed", "true")
     sheet.draw(BAR)
     assert 0 < sheet.ink() < seven
     expect(sheet.answer).to_be_visible()

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neuralscope.data import drawing
-from neuralscope.data.drawing import Stroke
+from neuralscope.data.preparation import prepared
+from neuralscope.data.recipe import usual_recipe
+from neuralscope.data.sheet import Stroke, rasterize
 from neuralscope.engine import Network
 from neuralscope.words import percent
 
@@ -25,7 +26,7 @@ SEVEN = (Stroke(((0.2, 0.2), (0.8, 0.2), (0.45, 0.85))),)
 @pytest.fixture
 def seven(folder: Path) -> np.ndarray[Any, Any]:
     """Put a picture of a seven in the folder, and return its ink."""
-    ink = drawing.rasterize(SEVEN)
+    ink = rasterize(SEVEN)
     Image.fromarray((255 - 255 * ink).astype(np.uint8)).save(folder / "seven.png")
     return ink
 
@@ -45,7 +46,7 @@ def test_a_picture_becomes_what_the_weights_take(
     assert outcome.status == 0
     assert outcome.err == ""
     [result] = outcome.json
-    expected = network.predict_proba(drawing.normalized(seven, image_shape)[None])[0]
+    expected = network.predict_proba(prepared(seven, usual_recipe(image_shape))[None])[0]
     assert result["image"] == "seven.png"
     assert result["digit"] == str(expected.argmax())
     assert result["probability"] == pytest.approx(expected.max(), abs=0.02)
@@ -75,7 +76,7 @@ def test_many_pictures_get_a_line_each(
 
 
 def test_several_digits_are_told(cli: Cli, trained: Any, folder: Path) -> None:
-    one = drawing.rasterize((Stroke(((0.5, 0.1), (0.5, 0.9))),))
+    one = rasterize((Stroke(((0.5, 0.1), (0.5, 0.9))),))
     Image.fromarray((255 * np.hstack([one, one])).astype(np.uint8)).save(folder / "eleven.png")
     outcome = cli("predict", WEIGHTS, "eleven.png", "--json")
     assert outcome.status == 0
@@ -87,7 +88,7 @@ def test_several_digits_are_told(cli: Cli, trained: Any, folder: Path) -> None:
     ("content", "complaint"),
     [
         (b"", "bad.png: The picture is an empty file."),
-        (b"nonsense", "bad.png: The file is damaged or is no picture in PNG or JPEG format."),
+        (b"nonsense", "bad.png: The file is damaged, or is not a PNG or JPEG image."),
         (bytes(10_000_001), "bad.png: The picture has 10 MB; up to 10 MB are read."),
     ],
 )

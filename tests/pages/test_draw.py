@@ -11,8 +11,10 @@ import pytest
 import streamlit as st
 from PIL import Image
 
-from neuralscope.data import drawing, load_dataset
-from neuralscope.data.drawing import Stroke
+from neuralscope.data import load_dataset
+from neuralscope.data.ink import Ink
+from neuralscope.data.preparation import prepared
+from neuralscope.data.sheet import Stroke, rasterize
 from neuralscope.engine import Network
 from neuralscope.runs import Run, Store
 from neuralscope.ui import moment
@@ -64,10 +66,10 @@ def expected(run: Run, x: np.ndarray[Any, Any]) -> int:
     return int(moment.at(run, info).network.predict(x[None])[0])
 
 
-def ink(message: list[dict[str, Any]]) -> drawing.Ink:
+def ink(message: list[dict[str, Any]]) -> Ink:
     points = message[0]["points"]
     pairs = zip(points[::2], points[1::2], strict=True)
-    return drawing.rasterize([Stroke(tuple((x / 1000, y / 1000) for x, y in pairs))])
+    return rasterize([Stroke(tuple((x / 1000, y / 1000) for x, y in pairs))])
 
 
 # Runs in every state -----------------------------------------------------------------------------
@@ -91,9 +93,9 @@ def test_a_drawing_is_answered_layer_by_layer(open_draw: OpenPage, runs: Runs) -
     run = runs.finished()
     page = drawn(open_draw(), SEVEN)
     assert not page.says(PROMPT)
-    x = drawing.normalized(ink(SEVEN), (8, 8))
+    x = prepared(ink(SEVEN), load_dataset("digits").recipe)
     assert answer(page) == str(expected(run, x))
-    assert page.says("Exactly these 8 × 8 numbers")
+    assert page.says("exactly these 8 × 8 numbers")
     assert {"bars", "units"} <= set(page.charts())
     # Rubbed out, there is no answer any more.
     assert drawn(page, []).says(PROMPT)
@@ -248,7 +250,7 @@ def test_a_picture_is_read(
     page = open_page("pages/draw.py", dataset=None)
     sheet = ink(SEVEN)
     upload(page, monkeypatch, png(255 - 255 * sheet))
-    assert answer(page) == str(expected(run, drawing.normalized(sheet, (8, 8))))
+    assert answer(page) == str(expected(run, prepared(sheet, load_dataset("digits").recipe)))
 
 
 def test_without_a_picture_it_asks_for_one(open_page: OpenPage, runs: Runs) -> None:
@@ -264,7 +266,7 @@ def test_a_bad_picture_is_told_in_one_sentence(
     runs.finished()
     page = open_page("pages/draw.py", dataset=None)
     upload(page, monkeypatch, b"GIF89a")
-    assert page.says("no picture in PNG or JPEG format")
+    assert page.says("not a PNG or JPEG image")
     assert not page.app.metric
 
 

@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 
 from neuralscope.data import add_dataset, load_dataset, own_datasets, remove_dataset
-from neuralscope.data.drawing import Stroke
+from neuralscope.data.sheet import Stroke
 from neuralscope.runs import Run, RunConfig, Store
 from neuralscope.runs.trainer import Trainer
 from neuralscope.ui import canvas
@@ -93,7 +93,7 @@ def test_a_drawing_is_read_whatever_the_shape(
     monkeypatch.setattr(canvas, "show", lambda *args, **options: [stroke])
     page = open_page("pages/draw.py", dataset=None, run=run.run_id)
     height, width = load_dataset(run.config.dataset).image_shape
-    assert page.says(f"Exactly these {height} × {width} numbers")
+    assert page.says(f"exactly these {height} × {width} numbers")
     assert page.metric("Answer").startswith("*")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from neuralscope.data import drawing
+from neuralscope.data.sheet import Stroke
 from neuralscope.errors import DataError
 from neuralscope.ui import canvas
 
@@ -21,8 +21,8 @@ def stroke(*points: Any, erases: Any = False) -> dict[str, Any]:
 def test_strokes_become_shares_of_the_sheet() -> None:
     message = [stroke(0, 1000, 250, 500), stroke(10.0, 20.0, erases=True)]
     assert canvas.strokes(canvas.checked(message)) == (
-        drawing.Stroke(((0.0, 1.0), (0.25, 0.5))),
-        drawing.Stroke(((0.01, 0.02),), erases=True),
+        Stroke(((0.0, 1.0), (0.25, 0.5))),
+        Stroke(((0.01, 0.02),), erases=True),
     )
 
 
