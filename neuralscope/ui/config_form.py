@@ -16,7 +16,7 @@ from neuralscope.data import dataset_names, is_own_name, known_dataset
 from neuralscope.errors import ConfigError
 from neuralscope.runs import SETTINGS, RunConfig
 from neuralscope.runs.settings import Choice, ChoicePerLayer, Number, Whole, Widths
-from neuralscope.ui import address, own_data
+from neuralscope.ui import address, own_data, words
 
 MOST_LAYERS = cast(Widths, SETTINGS["hidden"]).most_layers
 MOST_UNITS = cast(Widths, SETTINGS["hidden"]).most_units
@@ -111,6 +111,7 @@ def show(like: RunConfig | None = None) -> RunConfig | None:
 
         st.subheader("Chance", anchor=False)
         _number("seed")
+        _problems_elsewhere()
     return config()
 
 
@@ -148,7 +149,7 @@ def select_dataset(name: str) -> None:
 def _prepare(like: RunConfig | None) -> None:
     """Read the address at first; go on from what was remembered when the page is opened again."""
     state = st.session_state
-    if "form_config" not in state:
+    if "form_config" not in state or address.is_restored():
         given, problems = address.read_config()
         if like is not None and not address.has_config():
             given = like  # the link of a run: its settings, not the defaults
@@ -210,13 +211,20 @@ def _problem(name: str) -> None:
     """Say what is wrong with a field: in the address, or with what the others say."""
     problems: dict[str, str] = st.session_state["form_problems"]
     if name in problems:
-        st.error(f"In the address, {problems[name]}", icon=":material/link_off:")
+        st.error(f"In the address, {words.plain(problems[name])}", icon=":material/link_off:")
         return
     try:
         RunConfig(**_values())
     except ConfigError as problem:
         if problem.field == name:
-            st.error(str(problem), icon=":material/error:")
+            st.error(words.plain(str(problem)), icon=":material/error:")
+
+
+def _problems_elsewhere() -> None:
+    """Say what is wrong in the address with settings that have no control at the moment."""
+    for name in st.session_state["form_problems"]:
+        if name not in ("hidden", "activation") and _key(name) not in st.session_state:
+            _problem(name)
 
 
 def _forget_problem(name: str) -> Callable[[], None]:

@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import math
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ from neuralscope.runs.experiment import prepare
 from neuralscope.runs.snapshots import SnapshotKeeper
 from neuralscope.runs.store import Event, Progress, StepBlock
 from neuralscope.runs.trainer import Trainer
-from neuralscope.ui import resources
+from neuralscope.ui import address, resources
 
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE = 20.0
@@ -104,14 +105,23 @@ class Page:
         self.app._run(states)
         return self
 
+    def go_back(self, query: dict[str, str]) -> Page:
+        """Let the browser go back, or forward, to an address of this page."""
+        self.app.query_params.clear()
+        for name, value in query.items():
+            self.app.query_params[name] = value
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(address, "is_restored", lambda: True)
+            return self.look()
+
     def is_primary(self, label: str) -> bool:
         return bool(self.control(label).proto.type == "primary")
 
     # What it says
 
     def said(self, *kinds: str) -> list[str]:
-        """Return the sentences of these kinds, in the order of the page."""
-        return [str(e.value) for e in self.app.main if e.type in (kinds or SENTENCES)]
+        """Return the sentences of these kinds, in the order of the page, as they are read."""
+        return [unescaped(e.value) for e in self.app.main if e.type in (kinds or SENTENCES)]
 
     def says(self, text: str) -> bool:
         return any(text in sentence for sentence in self.said())
@@ -119,7 +129,7 @@ class Page:
     def metric(self, label: str) -> str:
         found = {metric.label: metric.value for metric in self.app.metric}
         assert label in found, f"no metric {label!r} among {sorted(found)}"
-        return str(found[label])
+        return unescaped(found[label])
 
     def badge(self) -> str:
         """Return the status that the run shown is given."""
@@ -130,7 +140,7 @@ class Page:
         """Return the error right after a control of the sidebar, or nothing."""
         elements = [e for e in self.app.sidebar if not hasattr(e, "children")]
         after = elements[elements.index(self.control(label)) + 1]
-        return str(after.value) if after.type == "error" else ""
+        return unescaped(after.value) if after.type == "error" else ""
 
     # Charts
 
@@ -147,6 +157,11 @@ class Page:
 
     def _figures(self) -> list[Any]:
         return [each for each in self.app.get("vega_lite_chart") if each.proto.datasets]
+
+
+def unescaped(markdown: object) -> str:
+    """Return a sentence as it is read, where `words.plain` has escaped what is not ours."""
+    return re.sub(r"\\(.)", r"\1", str(markdown).replace("\N{WORD JOINER}", ""))
 
 
 def _tables(figure: Any) -> dict[str, pd.DataFrame]:
