@@ -1,5 +1,10 @@
 """The dashboard's entry: `streamlit run dashboard.py`, or `make run`."""
 
-from neuralscope.ui import frame
+import streamlit as st
 
-frame.navigation()
+from neuralscope.ui import document, frame
+
+if __name__ == "__main__":  # for each viewer
+    frame.navigation()
+else:  # for the server, once
+    app = st.App(__file__, routes=document.routes(), lifespan=document.lifespan)

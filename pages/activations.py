@@ -1,6 +1,7 @@
 """What every unit does: its favourite digits, one digit layer by layer, all digits as a map.
 
-Kept in session state and in the address: `view`, `split`, `layer`, `unit` (from 1) and `digit`.
+Kept in session state and in the address: `view`, `split`, `layer`, `unit` (from 1), `digit`, and
+`dots` and `dot` of the map.
 """
 
 from __future__ import annotations
@@ -66,54 +67,52 @@ def held(name: str) -> dict[str, Any]:
 
 def settle(now: Moment) -> None:
     """Bring what is chosen in line with what there is; the first time, take it from the address."""
-    is_asked = chosen("view") is None
-    problems: list[str] = [] if is_asked else chosen("problems")
-    if is_asked:
-        query = st.query_params.to_dict()
-        for name in ("view", "split", "layer"):
-            choose(name, query.get(name, DEFAULTS.get(name)))
-        for name in ("unit", "digit"):
-            choose(name, whole(query.get(name)))
-
-    layers = list(layer_names(now, with_input=chosen("view") == "map"))
-    allowed = {"view": list(VIEWS), "split": list(SPLITS), "layer": layers}
-    for name, options in allowed.items():
-        if chosen(name) not in options:
-            if is_asked and chosen(name) is not None:
-                problems.append(
-                    f"The address asks for the {name} {chosen(name)[:20]!r}; "
-                    f"there is {listing(options)}."
-                )
-            choose(name, DEFAULTS.get(name) or next(o for o in options if o != INPUT))
-    sizes = now.network.sizes[1:]
-    n_units = (
-        now.data.n_features if chosen("layer") == INPUT else sizes[number_of(now, chosen("layer"))]
-    )
-    n_digits = len(now.labels(chosen("split")))
-    limits = {"unit": (1, min(n_units, MOST_UNITS)), "digit": (0, n_digits - 1)}
-    for name, (least, most) in limits.items():
-        value = chosen(name)
-        if value is not None and (not isinstance(value, int) or not least <= value <= most):
-            if is_asked:
-                problems.append(
-                    f"The address asks for {name} {str(value)[:20]!r}; "
-                    f"there are {least:,} to {most:,}."
-                )
+    if chosen("view") is None:
+        read_address(now)
+    names = layer_names(now, with_input=chosen("view") == "map")
+    if chosen("layer") not in names:
+        choose("layer", first_of(names))
+    digits = range(len(now.labels(chosen("split"))))
+    numbers = {"unit": range(1, number_of_units(now) + 1), "digit": digits, "dot": digits}
+    for name, there in numbers.items():
+        if chosen(name) is not None and chosen(name) not in there:
             choose(name, None)
-    choose("problems", problems)
-    for problem in problems:
-        st.warning(words.plain(problem), icon=":material/search_off:")
+    address.complain(chosen("problems"))
 
 
-def whole(text: str | None) -> int | str | None:
-    """Return a whole number where the text is one that can be meant."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else text
+def read_address(now: Moment) -> None:
+    reader = address.Reader()
+    choose("view", reader.one_of("view", VIEWS) or DEFAULTS["view"])
+    choose("split", reader.one_of("split", SPLITS) or DEFAULTS["split"])
+    names = layer_names(now, with_input=chosen("view") == "map")
+    choose("layer", reader.one_of("layer", names) or first_of(names))
+    n_digits = len(now.labels(chosen("split")))
+    choose("unit", reader.whole("unit", 1, number_of_units(now)))
+    choose("digit", reader.whole("digit", 0, n_digits - 1))
+    choose("dot", reader.whole("dot", 0, n_digits - 1))
+    dots = reader.one_of("dots", map(str, map_sizes(n_digits)))
+    choose("dots", int(dots) if dots else None)
+    choose("problems", reader.problems)
 
 
-def listing(items: list[str]) -> str:
-    """Return items as 'a, b or c'."""
-    *head, last = items
-    return f"{', '.join(head)} or {last}" if head else last
+def first_of(layers: dict[str, str]) -> str:
+    return next(layer for layer in layers if layer != INPUT)
+
+
+def number_of_units(now: Moment) -> int:
+    """Return how many units of the chosen layer can be opened."""
+    is_input = chosen("layer") == INPUT
+    n = now.data.n_features if is_input else now.network.sizes[number_of(now, chosen("layer")) + 1]
+    return min(n, MOST_UNITS)
+
+
+def map_sizes(n_digits: int) -> list[int]:
+    """Return how many dots a map can have."""
+    return sorted({min(size, n_digits) for size in MAP_SIZES})
+
+
+def usual_dots(n_digits: int) -> int:
+    return min(FITTED_ON, n_digits)
 
 
 def layer_names(now: Moment, *, with_input: bool) -> dict[str, str]:
@@ -408,9 +407,9 @@ def follow(now: Moment, split: str, digit: int) -> None:
 
 def draw_map(now: Moment, split: str, layer: str) -> None:
     labels = now.labels(split)
-    sizes = sorted({min(size, len(labels)) for size in MAP_SIZES})
+    sizes = map_sizes(len(labels))
     if chosen("dots") not in sizes:
-        choose("dots", min(FITTED_ON, len(labels)))
+        choose("dots", usual_dots(len(labels)))
     most: int = st.segmented_control(
         "Dots", sizes, format_func="{:,}".format, required=True, **held("dots")
     )
@@ -503,14 +502,18 @@ def draw(now: Moment) -> None:
         draw_digit(now, split)
     else:
         draw_map(now, split, layer)
+    is_map, n_digits = view == "map", len(now.labels(split))
     address.say(
         view=None if view == "units" else view,
         split=None if split == "test" else split,
         layer=None if view == "digit" else layer,
         unit=chosen("unit") if view == "units" else None,
         digit=chosen("digit") if view == "digit" else None,
+        dots=chosen("dots") if is_map and chosen("dots") != usual_dots(n_digits) else None,
+        dot=chosen("dot") if is_map else None,
     )
 
 
 with frame.page("Activations", "What every unit does, and what a picture turns into on its way."):
+    address.forget("activations_")
     scrubber.follow(draw)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,9 @@ from neuralscope.errors import NeuralScopeError
 from neuralscope.ui import address, chart, digits_shown, frame, page_numbers, scrubber, words
 from neuralscope.ui.moment import SPLITS, Key, Moment
 
+OF, FIGURES = "validation", "count"
 SHOW = {"count": "Counts", "share": "Share of each digit", "errors": "Errors only"}
+CHANGED = ("right", "wrong")
 MOST_PAIRS = 5
 FEW, MANY = 12, 24  # digits of a page of a gallery
 WIDE, NARROW = 512, 436  # pixels of two columns on a laptop; on a telephone they wrap
@@ -61,42 +62,59 @@ def draw(now: Moment) -> None:
 
 def choose(now: Moment) -> tuple[str, str]:
     """Let the user choose the digits and the figures; the address says both."""
-    asked_of, of_problem = asked_for("of", SPLITS)
-    asked_show, show_problem = asked_for("show", SHOW)
+    read_address(now)
+    state = st.session_state
     with st.container(horizontal=True, vertical_alignment="bottom", key="choices"):
         split = st.segmented_control(
             now.things.capitalize(),
             list(SPLITS),
-            default=asked_of,
             required=True,
-            key="of",
+            key="confusion_of",
             format_func=SPLITS.__getitem__,
+            on_change=settle,
             help=f"It has learned from neither. The validation {now.things} are there to choose "
             f"settings by, the test {now.things} for the last word.",
         )
         show = st.segmented_control(
             "Figures",
             list(SHOW),
-            default=asked_show,
             required=True,
-            key="show",
+            key="confusion_show",
             format_func=lambda each: SHOW[each].replace("digit", now.class_noun),
+            on_change=settle,
         )
-    for name, value, usual in (("of", split, next(iter(SPLITS))), ("show", show, next(iter(SHOW)))):
-        address.say(**{name: None if value == usual else value})
-    for problem in filter(None, (of_problem, show_problem)):
-        st.warning(words.plain(problem), icon=":material/search_off:")
+    opened = state.get("confusion_cell")
+    address.say(
+        of=None if split == OF else split,
+        show=None if show == FIGURES else show,
+        cell="{}-{}".format(*opened) if opened else None,
+    )
+    address.complain(state["confusion_problems"])
     return split, show
 
 
-def asked_for(name: str, options: Mapping[str, str]) -> tuple[str, str]:
-    """Return which option the address asks for, the first by default, and what is wrong with it."""
-    first = next(iter(options))
-    asked = st.query_params.get(name, first)
-    if asked in options:
-        return asked, ""
-    shown = asked if len(asked) <= 20 else f"{asked[:20]}..."
-    return first, f"The address asks for {name}={shown}; it takes {' or '.join(options)}."
+def read_address(now: Moment) -> None:
+    """Take over what the address asks for, when the page is opened."""
+    state = st.session_state
+    if "confusion_of" in state:
+        return
+    reader = address.Reader()
+    state["confusion_of"] = reader.one_of("of", SPLITS) or OF
+    state["confusion_show"] = reader.one_of("show", SHOW) or FIGURES
+    if asked := reader.text("cell"):
+        n = now.data.n_classes
+        cells = {f"{true}-{taken}": (true, taken) for true in range(n) for taken in range(n)}
+        state["confusion_cell"] = cells.get(asked)
+        if asked not in cells:
+            reader.note("cell", f"must be two classes from 0 to {n - 1}, such as 4-9")
+    if changed := reader.one_of("changed", CHANGED):
+        state["confusion_changed"] = changed
+    state["confusion_problems"] = reader.problems
+
+
+def settle() -> None:
+    """What was wrong in the address is past once somebody has chosen."""
+    st.session_state["confusion_problems"] = []
 
 
 def headline(now: Moment, found: Report, split: str) -> None:
@@ -181,16 +199,16 @@ def open_selected() -> None:
     if clicked:
         open_cell(clicked[0]["true"], clicked[0]["predicted"])
     else:
-        st.session_state.pop("cell_open", None)
+        st.session_state.pop("confusion_cell", None)
 
 
 def open_cell(true: int, predicted: int) -> None:
-    st.session_state["cell_open"] = (true, predicted)
+    st.session_state["confusion_cell"] = (true, predicted)
 
 
 def cell(now: Moment, found: Report, split: str) -> None:
     """Show the digits of the open cell."""
-    opened = st.session_state.get("cell_open")
+    opened = st.session_state.get("confusion_cell")
     names = now.data.class_names
     if opened is None or max(opened) >= len(names):
         return
@@ -323,8 +341,9 @@ def score_text(score: float) -> str:
 
 def comparison(now: Moment, found: Report, split: str) -> None:
     st.subheader("What has changed", anchor=False)
-    other = scrubber.choose_other(now, "compare", "Compare with")
+    other = scrubber.choose_other(now, "confusion_compare", "Compare with")
     if other is None:
+        address.say(changed=None)
         st.caption("Choose another epoch or another run to see what this network does otherwise.")
         return
     try:
@@ -348,20 +367,22 @@ def comparison(now: Moment, found: Report, split: str) -> None:
             "Green got better, red got worse: on the diagonal more is better, elsewhere fewer is."
         )
     with side_by_side.container(width=NARROW):
+        st.session_state.setdefault("confusion_changed", CHANGED[0])
         which = st.segmented_control(
             f"{now.things.capitalize()} that",
-            ["became right", "became wrong"],
-            default="became right",
+            CHANGED,
             required=True,
-            key="changed_which",
+            key="confusion_changed",
+            format_func="became {}".format,
         )
-        if which == "became right":
+        address.say(changed=None if which == CHANGED[0] else which)
+        if which == "right":
             index, said, whose = changed.became_right, before.answers, "the answer it replaces"
         else:
             index, said, whose = changed.became_wrong, found.answers, "the wrong answer it gives"
         if len(index):
             st.caption(f"{len(index):,} {now.things}, each with {whose}; the surest first.")
-            key = which.replace(" ", "_")
+            key = f"became_{which}"
             gallery(now, split, said.surest_first(index), said, key=key, fit=FEW)
         else:
             st.caption("None.")
@@ -461,4 +482,5 @@ def refusing(now: Moment, found: Report) -> None:
 
 
 with frame.page("Confusion", "What it takes for what, and whether to believe it."):
+    address.forget("confusion_")
     scrubber.follow(draw)

@@ -19,11 +19,13 @@ from neuralscope.data.preparation import is_blot, prepared
 from neuralscope.data.recipe import BY_MASS, FULL_FRAME
 from neuralscope.data.sheet import CANVAS, as_pixels, enlarged, fitted, rasterize
 from neuralscope.errors import DataError
-from neuralscope.ui import canvas, chart, frame, layer_by_layer, scrubber, words
+from neuralscope.ui import address, canvas, chart, frame, layer_by_layer, scrubber, words
 from neuralscope.ui.moment import Moment
 from neuralscope.words import short_percent
 
 BLANK, TEST_DIGIT, PICTURE = "Blank sheet", "Test digit", "Picture"
+STARTS = {BLANK: None, TEST_DIGIT: "test", PICTURE: "picture"}
+"""What can be drawn on, and what the address calls it."""
 
 NOT_SQUARE = " It is not square and lies in the middle of the sheet; ink beside it does not count."
 SEEN = 112
@@ -51,19 +53,43 @@ class Sheet(NamedTuple):
 
 def choose_sheet(now: Moment) -> Sheet | None:
     """Let the user choose what to draw on; None while a picture is still to be chosen."""
+    read_address(now)
     start = st.segmented_control(
         "Start from",
         [BLANK, TEST_DIGIT, PICTURE],
-        default=BLANK,
         required=True,
         format_func=lambda each: f"Test {now.thing}" if each == TEST_DIGIT else each,
         key="draw_start",
+        on_change=settle,
     )
+    address.complain(st.session_state["draw_problems"])
     if start == TEST_DIGIT:
-        return test_digit(now)
+        sheet = test_digit(now)
+        address.say(start=STARTS[start], digit=sheet.index)
+        return sheet
+    address.say(start=STARTS[start], digit=None)
     if start == PICTURE:
         return uploaded(now)
     return Sheet("blank")
+
+
+def read_address(now: Moment) -> None:
+    """Take over what the address asks for, when the page is opened."""
+    state = st.session_state
+    if "draw_start" in state:
+        return
+    reader = address.Reader()
+    asked = reader.one_of("start", filter(None, STARTS.values()))
+    digit = reader.whole("digit", 0, len(now.labels("test")) - 1)
+    if digit is not None:
+        asked, state["draw_test_digit"] = asked or STARTS[TEST_DIGIT], digit
+    state["draw_start"] = next(start for start, name in STARTS.items() if name == asked)
+    state["draw_problems"] = reader.problems
+
+
+def settle() -> None:
+    """What was wrong in the address is past once somebody has chosen."""
+    st.session_state["draw_problems"] = []
 
 
 def test_digit(now: Moment) -> Sheet:
@@ -328,4 +354,5 @@ def answer(
 
 
 with frame.page("Draw", "Draw something and watch the network read it, layer by layer."):
+    address.forget("draw_start", "draw_test_digit", "draw_other")
     scrubber.follow(draw)

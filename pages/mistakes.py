@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import streamlit as st
 
@@ -14,6 +16,7 @@ from neuralscope.analysis import (
 )
 from neuralscope.errors import WeightsError
 from neuralscope.ui import (
+    address,
     chart,
     digits_shown,
     explanation,
@@ -26,6 +29,7 @@ from neuralscope.ui import (
 from neuralscope.ui.moment import SPLITS, Moment
 
 PER_PAGE = 24
+MOST_PAGES = 9_999
 ANY = -1
 WRONG = "wrong"
 KINDS = {
@@ -56,8 +60,10 @@ DEFAULTS = {
     "mistakes_confidence": (0, 100),
     "mistakes_order": "loss",
     "mistakes_page": 1,
+    "mistakes_open": None,
+    "mistakes_problems": (),
 }
-PARAMETERS = ("digit", "of", "kind", "true", "predicted")
+PARAMETERS = ("digit", "of", "kind", "true", "predicted", "confidence", "order", "page")
 
 
 def draw(now: Moment) -> None:
@@ -65,9 +71,8 @@ def draw(now: Moment) -> None:
     for key, default in DEFAULTS.items():
         state.setdefault(key, default)
     read_address(now)
-    if problem := state.get("mistakes_problem"):
-        st.warning(words.plain(problem), icon=":material/search_off:")
-    if state.get("mistakes_open"):
+    address.complain(state["mistakes_problems"])
+    if state["mistakes_open"]:
         show_one(now, *state["mistakes_open"])
     else:
         browse(now)
@@ -245,7 +250,7 @@ def turn_to(key: str) -> None:
 
 def from_the_start() -> None:
     st.session_state["mistakes_page"] = 1
-    st.session_state["mistakes_problem"] = ""
+    st.session_state["mistakes_problems"] = ()
 
 
 # One digit ---------------------------------------------------------------------------------------
@@ -259,12 +264,12 @@ def open_clicked() -> None:
 
 def open_one(split: str, index: int) -> None:
     st.session_state["mistakes_open"] = (split, index)
-    st.session_state["mistakes_problem"] = ""
+    st.session_state["mistakes_problems"] = ()
 
 
 def close() -> None:
     st.session_state["mistakes_open"] = None
-    st.session_state["mistakes_problem"] = ""
+    st.session_state["mistakes_problems"] = ()
 
 
 def show_one(now: Moment, split: str, index: int) -> None:
@@ -313,34 +318,34 @@ def read_address(now: Moment) -> None:
     state, asked = st.session_state, asked_for()
     if not asked or asked == state.get("mistakes_address"):
         return
-    problems = []
-    for name, key, allowed in (
-        ("of", "mistakes_of", list(SPLITS)),
-        ("kind", "mistakes_kind", list(KINDS)),
-        ("true", "mistakes_true", [str(i) for i in range(now.data.n_classes)]),
-        ("predicted", "mistakes_predicted", [str(i) for i in range(now.data.n_classes)]),
-    ):
-        value = asked.get(name)
-        if value in allowed:
-            state[key] = int(value) if value.isdigit() else value
-        elif value is not None:
-            problems.append(f"The address asks for {name} {value[:20]!r}, but there are only "
-                            f"{', '.join(allowed)}.")  # fmt: skip
-    digit = asked.get("digit")
-    state["mistakes_open"] = None
-    if digit is not None and not problems:
-        split = state["mistakes_of"]
-        if digit.isascii() and digit.isdigit() and len(digit) < 10:
-            problem = explanation.what_is_wrong_with(now, split, int(digit))
-        else:
-            problem = (
-                f"The address asks for {now.thing} {digit[:20]!r}, but they have whole numbers."
-            )
-        if problem:
-            problems.append(problem)
-        else:
-            state["mistakes_open"] = (split, int(digit))
-    state["mistakes_problem"] = " ".join(problems)
+    reader, most_class = address.Reader(), now.data.n_classes - 1
+    read = {
+        "mistakes_of": reader.one_of("of", SPLITS),
+        "mistakes_kind": reader.one_of("kind", KINDS),
+        "mistakes_true": reader.whole("true", 0, most_class),
+        "mistakes_predicted": reader.whole("predicted", 0, most_class),
+        "mistakes_confidence": read_range(reader),
+        "mistakes_order": reader.one_of("order", ORDERS),
+        "mistakes_page": reader.whole("page", 1, MOST_PAGES),
+    }
+    state.update({key: value for key, value in read.items() if value is not None})
+    digit = reader.whole("digit", 0, len(now.labels(state["mistakes_of"])) - 1)
+    is_of_another = "of" in asked and read["mistakes_of"] is None  # its number means nothing here
+    open_it = digit is not None and not is_of_another
+    state["mistakes_open"] = (state["mistakes_of"], digit) if open_it else None
+    state["mistakes_problems"] = reader.problems
+
+
+def read_range(reader: address.Reader) -> tuple[int, int] | None:
+    """Return the limits of the confidence that the address asks for, as in 20-80."""
+    text = reader.text("confidence")
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,3})-(\d{1,3})", text, re.ASCII)
+    if found and int(found[1]) <= int(found[2]) <= 100:
+        return int(found[1]), int(found[2])
+    reader.note("confidence", "must be two percentages, such as 20-80")
+    return None
 
 
 def asked_for() -> dict[str, str]:
@@ -350,18 +355,17 @@ def asked_for() -> dict[str, str]:
 def write_address() -> None:
     state = st.session_state
     said = {}
-    for name in ("of", "kind", "true", "predicted"):
+    for name in ("of", "kind", "true", "predicted", "confidence", "order", "page"):
         value = state[f"mistakes_{name}"]
         if value != DEFAULTS[f"mistakes_{name}"]:
-            said[name] = str(value)
-    if state.get("mistakes_open"):
+            said[name] = "{}-{}".format(*value) if name == "confidence" else str(value)
+    if state["mistakes_open"]:
         split, index = state["mistakes_open"]
         said |= {"digit": str(index), "of": split}
-    if said != asked_for():
-        others = {k: v for k, v in st.query_params.to_dict().items() if k not in PARAMETERS}
-        st.query_params.from_dict({**others, **said})
+    address.say(**{**dict.fromkeys(PARAMETERS), **said})
     state["mistakes_address"] = said
 
 
 with frame.page("Mistakes", "What the network gets wrong, and why."):
+    address.forget("mistakes_")
     scrubber.follow(draw)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from neuralscope.runs.listing import is_any, newest
 from neuralscope.ui import (
+    address,
     compare,
     frame,
     race,
@@ -42,6 +43,8 @@ def comparison() -> None:
 with frame.page(frame.RUNS, "All your runs: find, compare, continue, share."):
     for problem in run_query.take_up(is_new=frame.is_entered()):
         st.warning(words.plain(problem), icon=":material/search_off:")
+    if address.is_restored():
+        run_table.forget()  # other rows may be ticked than when it was drawn last
     if frame.is_entered():
         run_trash.clear_forgotten()
     with st.container(horizontal=True, vertical_alignment="center", key="runs_view_row"):

@@ -45,6 +45,7 @@ EVERYWHERE = set(MAY_IMPORT)
 FENCES = {
     "numpy": EVERYWHERE,
     "streamlit": {"ui", "pages", "dashboard"},
+    "starlette": {"ui"},
     "altair": {"charts"},
     "pandas": {"charts", "ui", "pages", "analysis"},
     "sklearn": {"data", "estimator"},

@@ -120,6 +120,7 @@ def show(like: RunConfig | None = None) -> RunConfig | None:
 
         st.subheader("Randomness", anchor=False)
         _number("seed")
+        _problems_elsewhere()
     return config()
 
 
@@ -157,7 +158,7 @@ def select_dataset(name: str) -> None:
 def _prepare(like: RunConfig | None) -> None:
     """Read the address at first; go on from what was remembered when the page is opened again."""
     state = st.session_state
-    if "form_config" not in state:
+    if "form_config" not in state or address.is_restored():
         given, problems = address.read_config()
         if not address.has_config():
             # The link of a run: its settings. Nothing at all: what can be watched to its end.
@@ -227,6 +228,13 @@ def _problem(name: str) -> None:
     except ConfigError as problem:
         if problem.field == name:
             st.error(words.plain(problem), icon=":material/error:")
+
+
+def _problems_elsewhere() -> None:
+    """Say what is wrong in the address with settings that have no control at the moment."""
+    for name in st.session_state["form_problems"]:
+        if name not in ("hidden", "activation") and _key(name) not in st.session_state:
+            _problem(name)
 
 
 def _forget_problem(name: str) -> Callable[[], None]:

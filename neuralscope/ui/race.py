@@ -80,7 +80,7 @@ def show() -> None:
     store = resources.store()
     state = st.session_state
     listed = races.recent(store)
-    if "race_seen" not in state:
+    if "race_seen" not in state or address.is_restored():
         state["race_seen"] = st.query_params.get("race") or (listed[0].race_id if listed else None)
     race = None
     if state["race_seen"]:

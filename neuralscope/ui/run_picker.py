@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from neuralscope.errors import StoreError
+from neuralscope.errors import RunNotFound, StoreError
 from neuralscope.runs import Run
 from neuralscope.runs.listing import newest
 from neuralscope.ui import address, place, resources, words
@@ -22,8 +22,12 @@ def pick() -> Run | None:
     store = resources.store()
     state = st.session_state
     asked = address.read_run()
-    if "run_seen" not in state:
-        state["run_seen"] = asked or _live_run()
+    if address.is_restored():
+        look_at(asked)
+        del state["epoch_seen"]  # to be read from the address
+    elif "run_seen" not in state:
+        # A link to an experiment opens that experiment, whatever is running.
+        state["run_seen"] = asked or (None if address.has_config() else _live_run())
     elif asked is not None and state.get("page_is_new"):
         _follow_link(asked)
     run_id = state["run_seen"]
@@ -31,6 +35,14 @@ def pick() -> Run | None:
         return None
     try:
         return store.run(run_id)
+    except RunNotFound as error:
+        gone = (
+            f"{error} It may have been deleted, or be kept in another store. "
+            "Choose another run, or train a new one."
+        )
+        _, problem = address.read_epoch()
+        address.complain(filter(None, (gone, problem)))
+        return None
     except StoreError as error:
         st.warning(words.plain(error), icon=":material/search_off:")
         return None

@@ -18,7 +18,7 @@ import streamlit as st
 
 from neuralscope.runs import ACTIVE, DIVERGED, FAILED, FINISHED, INTERRUPTED, STOPPED, Run
 from neuralscope.runs.listing import SORTS, Query
-from neuralscope.ui import words
+from neuralscope.ui import address, words
 
 VIEWS = {"all": "All runs", "compare": "Compare", "race": "Race"}
 SHOWN = {"all": "All", "starred": "Starred", "archived": "Archived"}
@@ -183,7 +183,8 @@ def take_up(*, is_new: bool) -> list[str]:
     for name, parameter in _PARAMETERS.items():
         state.setdefault(key(name), parameter.default)
     asked = {name: st.query_params[name] for name in _PARAMETERS if name in st.query_params}
-    if not asked or (asked in state.get("runs_addresses", []) and not is_new):
+    is_old = not asked or (asked in state.get("runs_addresses", []) and not is_new)
+    if is_old and not address.is_restored():
         return list(state.get("runs_problems", []))
     problems = []
     for name, parameter in _PARAMETERS.items():

@@ -290,6 +290,8 @@ def _nothing_yet(run: Run, every: float | None) -> None:
 def choose_other(now: Moment, key: str, label: str) -> Moment | None:
     """Let the user choose another moment, of this run or of one on the same data.
 
+    The address says which: the run as `compare`, and as `compare_epoch` where in it.
+
     Args:
         now: The moment it is compared with.
         key: Prefix of the controls' keys.
@@ -303,9 +305,11 @@ def choose_other(now: Moment, key: str, label: str) -> Moment | None:
         for run in newest(resources.store(), run_picker.MOST_SHOWN, dataset=now.run.config.dataset)
         if run.run_id != now.run.run_id
     ]
+    asked = _asked_other(now, key, [run.run_id for run in alike])
+    if asked is not None:
+        alike.append(asked)
     runs = {run.run_id: run for run in (now.run, *alike)}
     names = {**run_picker.labels(alike), now.run.run_id: "This run, another epoch"}
-
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}_row"):
         chosen = st.selectbox(
             label,
@@ -315,25 +319,73 @@ def choose_other(now: Moment, key: str, label: str) -> Moment | None:
             format_func=names.__getitem__,
             placeholder="Nothing",
             width=420,
+            on_change=_settle_other,
+            args=(key,),
         )
-        if chosen is None:
-            return None
-        run = runs[chosen]
-        snapshots = list_snapshots(resources.store(), chosen)
-        stops = _stops(run, snapshots)
-        if run.run_id == now.run.run_id:
-            stops = {stop: info for stop, info in stops.items() if info != now.info}
-        if not stops:
-            st.caption(f"{words.plain(run.name)}: it has no checkpoint yet.")
-            return None
-        first = next(iter(stops)) if run.run_id == now.run.run_id else list(stops)[-1]
-        stop = st.selectbox(
-            "Epoch to compare with",
-            list(stops),
-            index=list(stops).index(first),
-            key=f"{key}_epoch_{chosen}",
-            width=200,
-        )
-    if stop is None:
+        other = None if chosen is None else _moment_of(now, runs[chosen], key)
+    address.complain(st.session_state[f"{key}_problems"])
+    if other is None:
+        address.say(compare=None, compare_epoch=None)
         return None
-    return at(run, stops[stop], snapshots)
+    moment, epoch = other
+    address.say(compare=chosen, compare_epoch=epoch)
+    return moment
+
+
+def _settle_other(key: str) -> None:
+    """What was wrong in the address is past once somebody has chosen."""
+    st.session_state[f"{key}_problems"] = []
+    st.session_state.pop(f"{key}_epoch_unread", None)
+
+
+def _asked_other(now: Moment, key: str, listed: list[str]) -> Run | None:
+    """Take over what the address asks for; return a run of it that the menu does not list yet."""
+    state = st.session_state
+    if f"{key}_run" not in state:
+        reader = address.Reader()
+        run_id = reader.text("compare")
+        run = None
+        if run_id not in (None, now.run.run_id):
+            try:
+                run = resources.store().run(run_id)
+            except StoreError:
+                reader.note("compare", "there is no such run: it may have been deleted")
+            if run and run.config.dataset != now.run.config.dataset:
+                reader.note("compare", "must be a run on the same data")
+                run = None
+            run_id = run.run_id if run else None
+        state[f"{key}_run"] = run_id
+        state[f"{key}_asked"] = run
+        state[f"{key}_epoch_unread"] = True
+        state[f"{key}_problems"] = reader.problems
+    run = state[f"{key}_asked"]
+    return None if run is None or run.run_id in (*listed, now.run.run_id) else run
+
+
+def _moment_of(now: Moment, run: Run, key: str) -> tuple[Moment, str | None] | None:
+    """Let the user choose a moment of a run; the second says it in the address."""
+    snapshots = list_snapshots(resources.store(), run.run_id)
+    stops = _stops(run, snapshots)
+    if run.run_id == now.run.run_id:
+        stops = {stop: info for stop, info in stops.items() if info != now.info}
+    if not stops:
+        st.caption(f"{words.plain(run.name)}: it has no checkpoint yet.")
+        return None
+    usual = next(iter(stops)) if run.run_id == now.run.run_id else list(stops)[-1]
+    stop_key = f"{key}_epoch_{run.run_id}"
+    state = st.session_state
+    if state.pop(f"{key}_epoch_unread", False):
+        reader = address.Reader()
+        state[stop_key] = reader.one_of("compare_epoch", stops)
+        state[f"{key}_problems"] += reader.problems
+    if state.get(stop_key) not in stops:
+        state[stop_key] = usual
+    stop = st.selectbox(
+        "Epoch to compare with",
+        list(stops),
+        key=stop_key,
+        width=200,
+        on_change=_settle_other,
+        args=(key,),
+    )
+    return at(run, stops[stop], snapshots), None if stop == usual else stop

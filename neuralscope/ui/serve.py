@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import signal
 import sys
 
 from neuralscope import ui
@@ -31,4 +32,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # The server hands Ctrl-C on when it has ended; Streamlit would answer it with "Aborted!".
+    signal.signal(signal.SIGINT, lambda *_: sys.exit())
     main()

@@ -219,10 +219,7 @@ class Tab:
         page.on("websocket", lambda socket: self._note(socket.url))
 
     def _hear(self, message: Any) -> None:
-        # Opened at another page than the first, Streamlit looks for its server there before it
-        # looks at the root.
-        is_guess = GUESS.fullmatch(urlsplit(message.location["url"]).path)
-        if message.type == "error" and not is_guess:
+        if message.type == "error":
             self.complaints.append(message.text)
 
     def _note(self, url: str) -> None:
@@ -321,8 +318,6 @@ class Tab:
     def menu_is_open(self) -> bool:
         return bool(self.page.get_by_test_id("stSidebar").bounding_box()["x"] >= 0)
 
-
-GUESS = re.compile(r"/[a-z]+/_stcore/(health|host-config)")
 
 OVERFLOW = """() => {
     const main = document.querySelector('[data-testid=stMain]');

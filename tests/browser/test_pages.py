@@ -256,6 +256,7 @@ def test_play_shows_one_moment_after_the_other_and_stops_at_the_last(
     tab = open_tab(server.page("confusion", run=trained.run_id, epoch="9"))
     expect(tab.metric("Errors")).to_have_text(trained.errors(9))
     tab.page.evaluate(WATCH_MOMENTS)
+    n_entries = tab.page.evaluate("history.length")
     tab.button("Play").click()
     tab.button("Pause the film").wait_for()
     tab.button("Play").wait_for()
@@ -264,6 +265,7 @@ def test_play_shows_one_moment_after_the_other_and_stops_at_the_last(
     expect(tab.metric("Errors")).to_have_text(trained.errors())
     expect(tab.chart(trained.right())).to_be_visible()
     tab.wait_for_query(epoch=None)
+    assert tab.page.evaluate("history.length") == n_entries, "Back leaves the page"
 
 
 WATCH_MOMENTS = """() => {
@@ -348,6 +350,37 @@ def test_the_first_request_of_a_server_can_be_a_link_to_a_moment(
     tab.slider("Epoch").press("ArrowRight")
     expect(tab.moment()).to_contain_text("epoch 6 of 12")
     tab.wait_for_query(run=trained.run_id, epoch="6")
+
+
+def test_back_leads_through_pages_and_what_was_opened_and_not_through_a_slider(
+    server: Server, open_tab: OpenTab, expect: Any, trained: Trained
+) -> None:
+    tab = open_tab(server.page("confusion", run=trained.run_id))
+    n_entries = tab.page.evaluate("history.length")
+    epoch = tab.slider("Epoch")
+    for key, shown in (("Home", "0"), ("ArrowRight", "1"), ("ArrowRight", "2")):
+        epoch.press(key)
+        tab.wait_for_query(epoch=shown)
+    go_to(tab, "Mistakes")
+    thumbnails = pictures(tab, "24 digits")  # a page of them
+    tab.wait_for_query(run=trained.run_id, epoch="2")
+    digit = number(thumbnails.first)
+    thumbnails.first.click()
+    tab.wait_for_query(digit=str(digit))
+    expect(tab.sentence(f"Validation digit number {digit} is")).to_be_visible()
+    assert tab.page.evaluate("history.length") == n_entries + 2
+
+    tab.page.go_back()
+    expect(tab.sentence(trained.wrong_now(2))).to_be_visible()
+    tab.wait_for_query(digit=None, epoch="2")
+    tab.page.go_back()
+    expect(tab.metric("Errors")).to_have_text(trained.errors(2))
+    expect(epoch).to_have_attribute("aria-valuetext", "2")
+    tab.page.go_forward()
+    expect(tab.sentence(trained.wrong_now(2))).to_be_visible()
+    tab.page.go_forward()
+    expect(tab.sentence(f"Validation digit number {digit} is")).to_be_visible()
+    assert tab.page.evaluate("history.length") == n_entries + 2
 
 
 # Screens ------------------------------------------------------------------------------------------

@@ -176,7 +176,7 @@ def test_a_reload_and_a_second_tab_find_the_same_live_run(
     tab.page.reload()
     expect(tab.mark("paused")).to_be_visible()
     assert tab.query()["run"] == run_id
-    second = open_tab(server.link())
+    second = open_tab(server.page(""))
     expect(second.badge("Paused")).to_be_visible()
     assert second.query()["run"] == run_id
     second.button("Stop").click()

@@ -42,7 +42,7 @@ from neuralscope.runs.experiment import prepare
 from neuralscope.runs.snapshots import SnapshotKeeper
 from neuralscope.runs.store import Event, Progress, StepBlock
 from neuralscope.runs.trainer import Trainer
-from neuralscope.ui import resources
+from neuralscope.ui import address, resources
 
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE = 20.0
@@ -104,6 +104,15 @@ class Page:
         states.widgets.append(late)
         self.app._run(states)
         return self
+
+    def go_back(self, query: dict[str, str]) -> Page:
+        """Let the browser go back, or forward, to an address of this page."""
+        self.app.query_params.clear()
+        for name, value in query.items():
+            self.app.query_params[name] = value
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(address, "is_restored", lambda: True)
+            return self.look()
 
     def is_primary(self, label: str) -> bool:
         return bool(self.control(label).proto.type == "primary")

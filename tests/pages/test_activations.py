@@ -152,15 +152,17 @@ def test_another_layer_with_fewer_units_opens_one_of_its_own(alone: OpenPage, ru
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"unit": "13"}, "asks for unit '13'; there are 1 to 12."),
-        ({"unit": "0"}, "asks for unit '0'; there are 1 to 12."),
-        ({"unit": "-1"}, "asks for unit '-1'"),
-        ({"unit": "<b>"}, "asks for unit '<b>'"),
-        ({"layer": "3"}, "asks for the layer '3'; there is 1, 2, logits or probabilities."),
-        ({"layer": "input"}, "asks for the layer 'input'"),
-        ({"view": "rubbish"}, "asks for the view 'rubbish'"),
-        ({"split": "train"}, "asks for the split 'train'"),
-        ({"view": "digit", "digit": "99999999"}, "asks for digit '99999999'; there are 0 to"),
+        ({"unit": "13"}, "unit is '13', but must be a whole number from 1 to 12."),
+        ({"unit": "0"}, "unit is '0', but must be a whole number from 1 to 12."),
+        ({"unit": "-1"}, "unit is '-1'"),
+        ({"unit": "<b>"}, "unit is '<b>'"),
+        ({"layer": "3"}, "layer is '3', but must be 1, 2, logits or probabilities."),
+        ({"layer": "input"}, "layer is 'input'"),
+        ({"view": "rubbish"}, "view is 'rubbish', but must be units, digit or map."),
+        ({"split": "train"}, "split is 'train'"),
+        ({"view": "digit", "digit": "99999999"}, "digit is '99999999', but must be a whole number"),
+        ({"view": "map", "dot": "99999"}, "dot is '99999'"),
+        ({"view": "map", "dots": "7"}, "dots is '7'"),
     ],
 )
 def test_rubbish_in_the_address_is_said_in_a_sentence(

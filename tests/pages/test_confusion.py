@@ -211,10 +211,27 @@ def test_the_address_says_which_digits_and_which_figures(
 def test_rubbish_in_the_address_is_told_in_a_sentence(finished: Run, open_confusion: Open) -> None:
     page = open_confusion(run=finished.run_id, of="training", show="*all*")
     assert page.said("warning") == [
-        "The address asks for of=training; it takes validation or test.",
-        r"The address asks for show=\*all\*; it takes count or share or errors.",
+        "In the address, of is 'training', but must be validation or test.",
+        "In the address, show is '*all*', but must be count, share or errors.",
     ]
     assert page.value("Digits") == "validation"
+
+
+def test_the_browser_going_back_shows_what_was_there_before(
+    finished: Run, open_confusion: Open
+) -> None:
+    page = open_confusion(run=finished.run_id)
+    start = page.query
+    page.set("Figures", "errors").set("Epoch", "1").set("Compare with", finished.run_id)
+    later = page.query
+    page.go_back(start)
+    assert (page.value("Figures"), page.value("Epoch")) == ("count", "3")
+    assert page.value("Compare with") is None
+    assert page.query == start
+    page.go_back(later)
+    assert (page.value("Figures"), page.value("Epoch")) == ("errors", "1")
+    assert page.value("Compare with") == finished.run_id
+    assert page.query == later
 
 
 # The digits of a cell
@@ -337,7 +354,7 @@ def test_two_epochs_are_compared_digit_by_digit(
     assert set(pictures["index"]) <= set(np.flatnonzero(now & ~was))
     assert (pictures["true"] != pictures["predicted"]).all(), "each with the answer it replaces"
     if (was & ~now).any():
-        page.set("Digits that", "became wrong")
+        page.set("Digits that", "wrong")
         assert set(table(page, "pictures")["index"]) <= set(np.flatnonzero(was & ~now))
 
 
@@ -355,6 +372,50 @@ def test_the_same_network_twice_has_not_changed(
     page = open_confusion(run=finished.run_id)
     page.set("Compare with", twin.run_id)
     assert page.says("not one of 180 digits has become right or wrong.")
+
+
+def test_the_address_says_what_is_compared_and_which_cell_is_open(
+    runs: Runs, finished: Run, open_confusion: Open
+) -> None:
+    other = runs.trained(hidden=(12,), epochs=3, seed=5)
+    page = open_confusion(run=finished.run_id, cell="4-4")
+    page.set("Compare with", other.run_id)
+    assert page.query == {"run": finished.run_id, "cell": "4-4", "compare": other.run_id}
+    page.set("Epoch to compare with", "1").set("Digits that", "wrong")
+    again = open_confusion(**page.query)
+    assert again.query == page.query
+    assert again.value("Compare with") == other.run_id
+    assert again.value("Epoch to compare with") == "1"
+    assert again.value("Digits that") == "wrong"
+    assert any("4 recognised" in heading.value for heading in again.app.subheader)
+    again.set("Compare with", None)
+    assert again.query == {"run": finished.run_id, "cell": "4-4"}
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"compare": "gone"}, "compare is 'gone', but there is no such run"),
+        ({"compare": "![](http://x)"}, "compare is '![](http://x)'"),
+        ({"cell": "4-10"}, "cell is '4-10', but must be two classes from 0 to 9"),
+        ({"cell": "4"}, "cell is '4', but"),
+        ({"changed": "x"}, "changed is 'x', but must be right or wrong"),
+    ],
+)
+def test_a_comparison_or_cell_that_is_none_is_told(
+    finished: Run, open_confusion: Open, query: dict[str, str], sentence: str
+) -> None:
+    page = open_confusion(run=finished.run_id, **query)
+    assert page.says(sentence), page.said("warning")
+    assert page.query == {"run": finished.run_id}
+
+
+def test_an_epoch_to_compare_with_that_is_none_is_told(finished: Run, open_confusion: Open) -> None:
+    page = open_confusion(run=finished.run_id, compare=finished.run_id, compare_epoch="77")
+    [warning] = page.said("warning")
+    assert warning == "In the address, compare_epoch is '77', but must be 0, 1 or 2."
+    page.set("Epoch to compare with", "1")
+    assert not page.said("warning")
 
 
 def test_a_damaged_snapshot_to_compare_with_spoils_nothing_else(

@@ -300,3 +300,23 @@ def test_two_runs_answer_side_by_side(open_page: OpenPage, runs: Runs) -> None:
     page.look()
     labels = [metric.label for metric in page.app.metric]
     assert labels == [f"Answer, {run.name}, epoch 2" for run in (second, first)]
+
+
+def test_the_address_says_what_is_drawn_on(open_page: OpenPage, runs: Runs) -> None:
+    runs.finished()
+    page = open_page("pages/draw.py", dataset=None, start="test", digit="7")
+    assert (page.value("Start from"), page.value("Number, 0 to 359")) == ("Test digit", 7)
+    later = page.set("Number, 0 to 359", 9).query
+    assert (later["start"], later["digit"]) == ("test", "9")
+    assert not {"start", "digit"} & set(page.set("Start from", "Blank sheet").query)
+    assert page.go_back(later).value("Number, 0 to 359") == 9
+
+
+def test_rubbish_in_the_address_is_told_in_sentences(open_page: OpenPage, runs: Runs) -> None:
+    runs.finished()
+    page = open_page("pages/draw.py", dataset=None, start="oil", digit="360")
+    assert page.said("warning") == [
+        "In the address, start is 'oil', but must be test or picture.",
+        "In the address, digit is '360', but must be a whole number from 0 to 359.",
+    ]
+    assert page.value("Start from") == "Blank sheet"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -496,14 +497,17 @@ def test_a_snapshot_that_is_gone_leaves_the_rest(
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"digit": "rubbish"}, "asks for digit 'rubbish'"),
-        ({"digit": "-1"}, "asks for digit '-1'"),
-        ({"digit": "9" * 500}, "asks for digit"),
-        ({"digit": "99999"}, "There is no validation digit number 99,999"),
-        ({"digit": "99999", "of": "test"}, "There is no test digit number 99,999"),
-        ({"digit": "3", "of": "train"}, "asks for of 'train'"),
-        ({"kind": "odd"}, "asks for kind 'odd'"),
-        ({"true": "10"}, "asks for true '10'"),
+        ({"digit": "rubbish"}, "digit is 'rubbish', but must be a whole number from 0 to 179."),
+        ({"digit": "-1"}, "digit is '-1'"),
+        ({"digit": "9" * 500}, f"digit is '{'9' * 20}...'"),
+        ({"digit": "99999"}, "digit is '99999', but must be a whole number from 0 to 179."),
+        ({"digit": "99999", "of": "test"}, "digit is '99999'"),
+        ({"digit": "3", "of": "train"}, "of is 'train', but must be validation or test."),
+        ({"kind": "odd"}, "kind is 'odd'"),
+        ({"true": "10"}, "true is '10', but must be a whole number from 0 to 9."),
+        ({"confidence": "80-20"}, "confidence is '80-20', but must be two percentages"),
+        ({"order": "size"}, "order is 'size', but must be loss, confidence or margin."),
+        ({"page": "0"}, "page is '0'"),
     ],
 )
 def test_rubbish_in_the_address_is_one_sentence(
@@ -521,8 +525,38 @@ def test_the_address_opens_the_page_as_it_was(finished: Run, open_mistakes: Open
     answered = table(open_mistakes(run=finished.run_id), "pictures")["predicted"][0]
     page = open_mistakes(run=finished.run_id, predicted=answered, kind="wrong")
     assert (page.value("Answered"), page.value("True digit")) == (int(answered), -1)
+    page.set("Order", "margin").set("Confidence", (20, 100))
+    assert page.query["confidence"] == "20-100"
     again = open_mistakes(**page.query)
     assert shown(again) == shown(page)
+    assert (again.value("Order"), again.value("Confidence")) == ("margin", (20, 100))
+    assert again.query == page.query
+
+
+def test_all_that_is_wrong_in_the_address_is_said(finished: Run, open_mistakes: Open) -> None:
+    page = open_mistakes(run=finished.run_id, digit="x", of="y", kind="![](http://z)", order="w")
+    warnings = page.said("warning")
+    assert [re.findall("address, (.*?) is", warning) for warning in warnings] == [
+        ["of"], ["kind"], ["order"], ["digit"]
+    ]  # fmt: skip
+    assert r"!\[\](http" in page.app.warning[1].value.replace("\N{WORD JOINER}", "")
+
+
+def test_the_browser_going_back_closes_the_digit_and_forward_opens_it(
+    finished: Run,
+    open_mistakes: Open,
+    click: Callable[[Page, int], Page],
+) -> None:
+    page = open_mistakes(run=finished.run_id).set("Order", "margin")
+    before, listed = page.query, shown(page)
+    opened = click(page, listed[0]).query
+    assert page.says(f"Validation digit number {listed[0]} is")
+    page.go_back(before)
+    assert (shown(page), page.query) == (listed, before)
+    assert page.value("Order") == "margin"
+    page.go_back(opened)
+    assert page.says(f"Validation digit number {listed[0]} is")
+    assert page.query == opened
 
 
 def test_the_choice_survives_opening_a_digit(

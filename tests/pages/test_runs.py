@@ -422,6 +422,19 @@ def test_text_in_the_address_that_finds_nothing_is_no_mistake(
     assert not page.said("error", "warning")
 
 
+def test_the_browser_going_back_shows_the_list_of_that_time(
+    runs: Runs, open_runs: Open, table: Table
+) -> None:
+    run = runs.finished()
+    page = open_runs()
+    table.tick(page, run.name)
+    later = page.set("Search", "digits").query
+    assert later == {"search": "digits", "runs": run.run_id}
+    page.go_back({})
+    assert (page.query, page.value("Search"), page.value("View")) == ({}, "", "all")
+    assert page.go_back(later).query == later
+
+
 def test_runs_in_the_address_that_are_gone_are_told(
     add: Callable[..., Run], open_runs: Open, table: Table
 ) -> None:

@@ -80,8 +80,10 @@ def test_a_run_that_is_not_there_is_told_and_another_offered(
     look: Open, runs: Runs, rubbish: str
 ) -> None:
     run = runs.finished()
-    page = look(run=rubbish)
+    page = look(run=rubbish, epoch="soon")
     assert page.says("There is no run")
+    assert page.says("Choose another run, or train a new one.")
+    assert page.says("In the address, epoch is 'soon'")
     assert not page.app.text
     page.set("Run", run.run_id)
     assert drawn(page) == "epoch 2"
@@ -147,7 +149,7 @@ def test_an_epoch_that_is_none_is_told_and_the_latest_shown(
 ) -> None:
     page = look(run=run.run_id, epoch=rubbish)
     assert drawn(page) == "epoch 30"
-    assert page.says(f"The address asks for epoch '{rubbish[:20]}")
+    assert page.says(f"In the address, epoch is '{rubbish[:20]}")
     assert page.query == {"run": run.run_id}
 
 

@@ -370,6 +370,16 @@ def test_what_is_wrong_in_the_address_is_said_next_to_its_control(
     assert not page.control("Start training").disabled
 
 
+def test_what_is_wrong_with_settings_without_a_control_is_said_too(open_page: Open) -> None:
+    query = {"momentum": "x", "decay_every": "y", "max_norm": "z", "seed": "![](http://w)"}
+    page = open_page(hidden="", **query)
+    errors = [error.value for error in page.app.sidebar.error]
+    for name in query:
+        escaped = name.replace("_", r"\_")
+        assert sum(error.startswith(f"In the address, {escaped} is") for error in errors) == 1
+    assert not any("![](" in error for error in errors)
+
+
 def test_an_unknown_data_set_is_said_next_to_its_control(open_page: Open) -> None:
     page = open_page(dataset="cifar")
     assert page.beside("Data set") == (

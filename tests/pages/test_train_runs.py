@@ -428,9 +428,50 @@ def test_curves_can_be_read_in_every_way(
 def test_without_a_link_a_live_run_is_shown(open_page: Open, runs: Runs) -> None:
     runs.finished()
     live = runs.running()
-    page = open_page()
+    page = open_page(dataset=None)
     assert page.query["run"] == live.run_id
     assert page.badge() == "Running"
+
+
+@pytest.mark.parametrize("link", [{"hidden": "64"}, {"learning_rate": "banana"}])
+def test_a_link_to_an_experiment_opens_it_whatever_is_running(
+    open_page: Open, runs: Runs, link: dict[str, str]
+) -> None:
+    live = runs.running()
+    page = open_page(**link)
+    assert "run" not in page.query
+    assert page.metric("Parameters")
+    assert page.value("Units in layer 1") == int(link.get("hidden", 128))
+    page.set("Seed", 3)
+    again = open_page(**page.query)  # a reload, or whoever is sent the link
+    assert (again.query, again.value("Seed")) == (page.query, 3)
+    assert again.set("Run", live.run_id).query["run"] == live.run_id
+
+
+def test_a_link_to_a_run_and_an_experiment_shows_both(open_page: Open, runs: Runs) -> None:
+    run = runs.finished()
+    runs.running()
+    page = open_page(run=run.run_id, hidden="64")
+    assert page.badge() == "Finished"
+    assert page.value("Units in layer 1") == 64
+    assert page.query == {"dataset": "digits", "hidden": "64", "run": run.run_id}
+
+
+def test_the_browser_going_back_shows_run_and_settings_of_that_time(
+    open_page: Open, runs: Runs
+) -> None:
+    run = runs.finished()
+    page = open_page(hidden="64")
+    start = page.query
+    later = page.set("Run", run.run_id).set("Units in layer 1", 32).query
+    page.go_back(start)
+    assert page.metric("Parameters") and page.value("Units in layer 1") == 64
+    assert page.query == start
+    page.go_back(later)
+    assert page.badge() == "Finished" and page.value("Units in layer 1") == 32
+    assert page.query == later
+    page.go_back({})  # a plain address
+    assert page.query == {} and page.value("Data set") == "mnist"
 
 
 def test_without_a_link_no_ended_run_is_shown(open_page: Open, runs: Runs) -> None:

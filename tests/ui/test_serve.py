@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
+import signal
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -40,6 +44,29 @@ def test_it_hands_its_arguments_to_streamlit(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "argv", ["serve", "run", "dashboard.py", "--server.port", "8600"])
     serve.main()
     assert given == [["run", "dashboard.py", "--server.port", "8600"]]
+
+
+def test_ctrl_c_ends_it_without_a_word() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    flags = ["--server.port", str(port), "--server.headless", "true", "--logger.level", "warning"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "neuralscope.ui.serve", "run", "dashboard.py", *flags],
+        cwd=CHECKOUT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        for _ in range(3000):
+            with contextlib.suppress(OSError), socket.create_connection(("localhost", port)):
+                break
+            time.sleep(0.01)
+        server.send_signal(signal.SIGINT)
+        _, said = server.communicate(timeout=30)
+    finally:
+        server.kill()
+    assert (server.returncode, said) == (0, b"")
 
 
 def test_no_message_is_sent_by_reference() -> None:
