@@ -56,6 +56,7 @@ def choose_sheet(now: Moment) -> Sheet | None:
         [BLANK, TEST_DIGIT, PICTURE],
         default=BLANK,
         required=True,
+        label_visibility="collapsed",
         format_func=lambda each: f"Test {now.thing}" if each == TEST_DIGIT else each,
         key="draw_start",
     )
@@ -216,7 +217,7 @@ def both_names(now: Moment, other: Moment) -> tuple[str, str]:
 
 
 def draw(now: Moment) -> None:
-    sides = st.container(horizontal=True, gap="large", key="draw_sides")
+    sides = st.container(horizontal=True, gap="medium", key="draw_sides")
     with sides.container(width=360, gap="small"):
         sheet = choose_sheet(now)
         if sheet is None:
