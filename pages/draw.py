@@ -58,6 +58,7 @@ def choose_sheet(now: Moment) -> Sheet | None:
         "Start from",
         [BLANK, TEST_DIGIT, PICTURE],
         required=True,
+        label_visibility="collapsed",
         format_func=lambda each: f"Test {now.thing}" if each == TEST_DIGIT else each,
         key="draw_start",
         on_change=settle,
@@ -242,7 +243,7 @@ def both_names(now: Moment, other: Moment) -> tuple[str, str]:
 
 
 def draw(now: Moment) -> None:
-    sides = st.container(horizontal=True, gap="large", key="draw_sides")
+    sides = st.container(horizontal=True, gap="medium", key="draw_sides")
     with sides.container(width=360, gap="small"):
         sheet = choose_sheet(now)
         if sheet is None:

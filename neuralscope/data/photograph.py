@@ -62,7 +62,8 @@ def read_picture(content: bytes, recipe: Recipe) -> Ink:
     if strongest < max(_LEAST_CONTRAST, 0 if recipe.is_shaded else _OUT_OF_GRAIN * grain):
         raise DataError("The picture looks blank: nothing stands out from its background.")
     if recipe.centered_by == FULL_FRAME:
-        return brightness[_around(ink > 0.5 * strongest, margin=0)]
+        margins = np.abs(brightness - paper) <= _PLAIN
+        return brightness if margins.all() else brightness[_around(~margins, margin=0)]
     if recipe.is_shaded:
         full = np.float32(max(paper if is_dark else 1 - paper, strongest))
         return (ink / full).clip(0, 1)

@@ -143,7 +143,10 @@ class Sheet {
       pen.strokeStyle = erases ? data.paper : data.ink;
       pen.beginPath();
       pen.moveTo((points[0] * width) / UNITS, (points[1] * height) / UNITS);
-      for (let i = 0; i < points.length; i += 2)
+      // A line of no length is not drawn, so a dot is a very short one.
+      if (points.length === 2)
+        pen.lineTo((points[0] * width) / UNITS + 0.1, (points[1] * height) / UNITS);
+      for (let i = 2; i < points.length; i += 2)
         pen.lineTo((points[i] * width) / UNITS, (points[i + 1] * height) / UNITS);
       pen.stroke();
     }

@@ -29,12 +29,14 @@ UNITS: Final = 1000
 MOST_STROKES: Final = 200
 MOST_POINTS: Final = 6_000
 
-_HTML = """<canvas width="560" height="560" role="img" tabindex="0"></canvas>
+_HTML = """<section>
+<canvas width="560" height="560" role="img" tabindex="0"></canvas>
 <div>
 <button type="button" name="undo" disabled>Undo</button>
 <button type="button" name="clear" disabled>Clear</button>
 <button type="button" name="eraser" aria-pressed="false">Eraser</button>
-</div>"""
+</div>
+</section>"""
 
 
 def show(sheet: str, onto: Ink | None = None, *, label: str, key: str) -> tuple[Stroke, ...]:

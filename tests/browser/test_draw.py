@@ -159,7 +159,7 @@ def test_a_finger_draws_and_the_page_stays_where_it_is(
 ) -> None:
     tab = open_tab(server.link(run=run_id), has_touch=True)
     sheet = Sheet(tab)
-    tab.page.set_viewport_size({"width": 420, "height": 900})
+    tab.page.set_viewport_size({"width": 390, "height": 844})
     # The sidebar slides away over the sheet, and would take the finger for its own.
     tab.page.wait_for_function(
         "document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 0"
@@ -171,6 +171,14 @@ def test_a_finger_draws_and_the_page_stays_where_it_is(
     expect(sheet.answer).to_have_text("7")
     assert tab.page.evaluate(moved) == before
     assert tab.overflow() == []
+    # What is drawn on and what comes of it are on one screen, below Streamlit's own header.
+    top, answer = sheet.canvas.bounding_box()["y"], sheet.answer.bounding_box()
+    assert answer["y"] + answer["height"] - top < 844 - 60
+    assert tab.button("Eraser").bounding_box()["height"] >= 44
+    tab.button("Clear").click()
+    sheet.touch(((0.5, 0.5),))
+    expect(tab.sentence("hardly more than a dot")).to_be_visible()
+    assert sheet.ink() > 0  # on the sheet as well
 
 
 def test_a_drawing_is_still_there_when_the_page_is_opened_again(

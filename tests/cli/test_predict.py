@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from neuralscope.data import Recipe, load_dataset
 from neuralscope.data.preparation import prepared
 from neuralscope.data.recipe import usual_recipe
 from neuralscope.data.sheet import Stroke, rasterize
@@ -152,3 +153,40 @@ def test_a_network_without_an_answer_is_a_mistake(cli: Cli, seven: Any) -> None:
     assert outcome.status in (0, 2)
     if outcome.status == 2:
         assert "does not compute numbers" in outcome.complaint
+
+
+# How a picture is prepared -----------------------------------------------------------------------
+
+
+def test_the_recipe_in_the_file_is_followed_where_the_data_is_gone(
+    cli: Cli, seven: np.ndarray[Any, Any]
+) -> None:
+    recipe = Recipe((28, 28), box=(28, 28), center=(14, 14), thickness=6, is_dark_on_light=True)
+    names = list("0123456789")
+    network = save_network(
+        784, 12, 10, dataset="own-gone-00000000", class_names=names, recipe=recipe.as_json()
+    )
+    [result] = cli("predict", WEIGHTS, "seven.png", "--json").json
+    expected = network.predict_proba(prepared(seven, recipe)[None])[0]
+    assert list(result["probabilities"].values()) == pytest.approx(expected.tolist(), abs=0.02)
+
+
+@pytest.mark.parametrize("recipe", [None, "magic", {"box": 7}, usual_recipe((8, 8)).as_json()])
+def test_a_recipe_that_cannot_be_is_not_followed(cli: Cli, seven: Any, recipe: Any) -> None:
+    network = save_network(784, 12, 10, recipe=recipe)
+    [result] = cli("predict", WEIGHTS, "seven.png", "--json").json
+    expected = network.predict_proba(prepared(seven, usual_recipe((28, 28)))[None])[0]
+    assert list(result["probabilities"].values()) == pytest.approx(expected.tolist(), abs=0.02)
+
+
+def test_weights_carry_the_recipe_of_their_data(cli: Cli, trained: Any, folder: Path) -> None:
+    kept = Network.load(folder / WEIGHTS).metadata["recipe"]
+    assert Recipe.from_json(kept) == load_dataset("digits").recipe
+
+
+def test_a_dot_is_told(cli: Cli, trained: Any, folder: Path) -> None:
+    dot = rasterize((Stroke(((0.5, 0.5),)),))
+    Image.fromarray((255 - 255 * dot).astype(np.uint8)).save(folder / "dot.png")
+    outcome = cli("predict", WEIGHTS, "dot.png", "--json")
+    assert outcome.status == 0
+    assert "dot.png shows a dot or a blot" in outcome.complaint

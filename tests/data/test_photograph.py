@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 
+from neuralscope.data.ink import Ink, ink_box
 from neuralscope.data.photograph import read_picture
 from neuralscope.data.preparation import prepared
-from neuralscope.data.recipe import MNIST
+from neuralscope.data.recipe import MNIST, Recipe
 from neuralscope.data.sheet import CANVAS, Stroke, rasterize
 from neuralscope.errors import DataError
 
@@ -142,3 +143,80 @@ def test_what_cannot_be_read_is_told_in_one_sentence(content: bytes, complaint: 
     with pytest.raises(DataError, match=complaint) as raised:
         read_picture(content, MNIST)
     assert "\n" not in str(raised.value)
+
+
+# What is small, faint or framed ------------------------------------------------------------------
+
+
+def drawn_on(width: int, height: int, *lines: tuple[tuple[int, int], ...], pen: int) -> Image.Image:
+    """Return black lines on white paper."""
+    page = Image.new("L", (width, height), 255)
+    for line in lines:
+        ImageDraw.Draw(page).line(line, fill=0, width=pen)
+    return page
+
+
+def as_read(image: Image.Image) -> Ink:
+    """Return the network's picture of an image, (28, 28)."""
+    return prepared(read_picture(saved(image), MNIST), MNIST).reshape(28, 28)
+
+
+SMALL = ((600, 400), (600, 480))
+
+
+def test_a_small_one_on_a_large_page_is_found() -> None:
+    one = as_read(drawn_on(1200, 900, SMALL, pen=5))
+    rows, columns = (np.flatnonzero((one > 0.5).any(axis=1 - axis)) for axis in (0, 1))
+    assert np.ptp(rows) >= 17
+    assert np.ptp(columns) <= 3
+
+
+def test_a_faint_pencil_stands_out_from_clean_paper_but_grain_does_not() -> None:
+    page = np.asarray(drawn_on(400, 400, ((200, 100), (200, 300)), pen=8), np.float32)
+    faint = 230 + 12 * (page / 255)
+    assert np.isfinite(as_read(Image.fromarray(faint.astype(np.uint8)))).all()
+    grain = np.random.default_rng(0).normal(200, 6, (400, 400))
+    with pytest.raises(DataError, match="nothing stands out"):
+        as_read(Image.fromarray(grain.clip(0, 255).astype(np.uint8)))
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+@pytest.mark.parametrize("inset", [0, 6])
+def test_a_frame_at_the_edge_is_left_out(ink: int, inset: int) -> None:
+    one = drawn_on(280, 280, ((150, 50), (140, 230)), pen=22)
+    framed = one.copy()
+    corners = (inset, inset, 279 - inset, 279 - inset)
+    ImageDraw.Draw(framed).rectangle(corners, outline=0, width=4)
+    if ink:
+        one, framed = (each.point(lambda value: 255 - value) for each in (one, framed))
+    assert np.abs(as_read(framed) - as_read(one)).mean() < 0.01
+
+
+def test_a_line_along_one_edge_is_left_out() -> None:
+    one = ((150, 50), (140, 230))
+    lined = drawn_on(280, 280, one, ((2, 0), (5, 279)), pen=4)
+    assert np.abs(as_read(lined) - as_read(drawn_on(280, 280, one, pen=4))).mean() < 0.01
+
+
+def test_a_digit_that_fills_its_picture_is_no_frame() -> None:
+    whole = rasterize((Stroke(((0.5, 0.1), (0.8, 0.5), (0.5, 0.9), (0.2, 0.5), (0.5, 0.1))),))
+    left, top, right, bottom = ink_box(whole)
+    tight = Image.fromarray(np.rint(255 - 255 * whole[top:bottom, left:right]).astype(np.uint8))
+    assert np.abs(as_read(tight).ravel() - prepared(whole, MNIST)).mean() < 0.02
+
+
+def test_shades_are_kept_where_the_data_has_shades() -> None:
+    coat = np.full((120, 120), 255, np.uint8)
+    coat[20:100, 30:60], coat[20:100, 60:90] = 180, 80
+    recipe = Recipe((28, 28), box=(28, 28), center=(14, 14), thickness=11, is_shaded=True)
+    ink = read_picture(saved(Image.fromarray(coat)), recipe)
+    x = prepared(ink, recipe).reshape(28, 28)
+    assert x[14, 8] == pytest.approx(75 / 255, abs=0.02)
+    assert x[14, 19] == pytest.approx(175 / 255, abs=0.02)
+
+
+def test_a_photograph_without_ground_keeps_its_brightness_to_the_edge() -> None:
+    recipe = Recipe((28, 28), (28, 28), (True, True), "frame", (14.0, 14.0), is_shaded=True)
+    shades = np.linspace(0, 255, 112 * 112).reshape(112, 112).astype(np.uint8)
+    x = prepared(read_picture(saved(Image.fromarray(shades)), recipe), recipe).reshape(28, 28)
+    np.testing.assert_allclose(x, shades[2::4, 2::4] / 255, atol=0.03)

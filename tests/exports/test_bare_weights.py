@@ -47,6 +47,7 @@ def test_an_exported_network_comes_back_as_a_run_that_is_the_same(
     assert there.name == "trained_weights"
     assert there.config == run.config
     assert there.data_digest == run.data_digest
+    assert there.recipe == run.recipe is not None
     assert (there.epoch, there.step) == (run.epoch, run.step)
     assert there.test_accuracy == run.test_accuracy
     assert there.test_loss == pytest.approx(run.test_loss)

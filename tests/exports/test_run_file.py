@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from neuralscope import exports
-from neuralscope.data import Dataset
-from neuralscope.engine import EpochEnd
+from neuralscope.data import Dataset, Recipe, load_dataset
+from neuralscope.engine import EpochEnd, Network
 from neuralscope.errors import StoreError, TransferError, WeightsError
 from neuralscope.exports import run_file
 from neuralscope.runs import (
@@ -515,8 +515,24 @@ def test_a_run_on_data_that_is_not_here_gets_in_all_the_same(
         other, zipped(tmp_path / "own.zip", with_run(entries, config=config))
     )
     assert other.run(run_id).config.dataset == "own-signs-0123abcd"
+    # How drawings become what it reads came along, and goes on into its weights.
+    recipe = other.run(run_id).recipe
+    assert recipe == load_dataset("digits").recipe
     exports.write(other, run_id, "npz", tmp_path / "weights.npz")
+    assert Recipe.from_json(Network.load(tmp_path / "weights.npz").metadata["recipe"]) == recipe
     exports.write(other, run_id, "html", tmp_path / "report.html")
+
+
+def test_a_run_file_of_before_recipes_gets_one_from_its_data(
+    other: Store, exported: Path, tmp_path: Path
+) -> None:
+    run_id = exports.import_file(
+        other, zipped(tmp_path / "old.zip", with_run(entries_of(exported), recipe=None))
+    )
+    assert other.run(run_id).recipe is None
+    exports.write(other, run_id, "npz", tmp_path / "weights.npz")
+    told = Network.load(tmp_path / "weights.npz").metadata["recipe"]
+    assert Recipe.from_json(told) == load_dataset("digits").recipe
 
 
 @pytest.mark.parametrize(
@@ -542,6 +558,8 @@ def test_a_run_on_data_that_is_not_here_gets_in_all_the_same(
         ({"machine": {"x": [1]}}, "machine is not an object of short values"),
         ({"tags": "x"}, "tags is not a list of texts"),
         ({"parent_id": "../x"}, "parent_id is not the id of a run"),
+        ({"recipe": 3}, "its recipe for drawings is not one"),
+        ({"recipe": {"image_shape": [8, 8]}}, "its recipe for drawings is not one"),
     ],
 )
 def test_values_that_a_run_cannot_have_are_refused(

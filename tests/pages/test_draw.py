@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,6 +147,51 @@ def test_a_run_deleted_meanwhile_is_told(open_draw: OpenPage, runs: Runs, store:
     store.delete(run.run_id)
     page.look()
     assert page.says("no run") or page.says("No network has been trained yet")
+
+
+# What it cannot know ----------------------------------------------------------------------------
+
+TWO = [{"erases": False, "points": [x, 100, x, 900]} for x in (200, 800)]
+
+
+def test_it_says_that_the_network_must_choose(open_draw: OpenPage, runs: Runs) -> None:
+    runs.finished()
+    page = drawn(open_draw(), SEVEN)
+    assert page.says("the network has to pick one of its 10 digits")
+    assert not page.says("means nothing")
+
+
+@pytest.mark.parametrize("dash", [0, 60])
+def test_next_to_nothing_gets_an_answer_that_means_nothing(
+    open_draw: OpenPage, runs: Runs, dash: int
+) -> None:
+    runs.finished()
+    points = [400, 600, 400 + dash, 600 + dash]
+    page = drawn(open_draw(), [{"erases": False, "points": points}])
+    assert [text for text in page.said("warning") if "its answer means nothing" in text]
+
+
+def test_separate_digits_on_the_sheet_are_told(open_draw: OpenPage, runs: Runs) -> None:
+    runs.finished()
+    assert drawn(open_draw(), TWO).says("There seem to be 2 separate digits")
+
+
+def test_a_drawing_follows_the_recipe_that_the_run_was_trained_by(
+    open_page: OpenPage, runs: Runs, store: Store
+) -> None:
+    run = runs.finished()
+    told = replace(load_dataset("digits").recipe, is_dark_on_light=True)
+    store.set_facts(
+        run.run_id,
+        data_digest=run.data_digest,
+        versions=run.versions,
+        machine=run.machine,
+        steps_per_epoch=run.steps_per_epoch,
+        recipe=told,
+    )
+    page = drawn(open_page("pages/draw.py", dataset=None, run=run.run_id), SEVEN)
+    assert page.says("dark on light, as in its training pictures")
+    assert answer(page) == str(expected(run, prepared(ink(SEVEN), told)))
 
 
 # What arrives from the browser -------------------------------------------------------------------
