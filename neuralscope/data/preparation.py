@@ -24,7 +24,7 @@ _OFF_WEIGHT: Final = 0.3
 """As a share of their weight, how much pictures of the same weight of ink may differ from it."""
 
 _BLOT: Final = 1.4
-"""Times the thickness that hardly any picture exceeds: what is thicker is no stroke."""
+"""Times the thickness of thick ink: what is thicker is no stroke."""
 
 _UPRIGHT_SIDE: Final = 96
 """Rows in which ink is sheared."""

@@ -358,6 +358,21 @@ def test_strokes_are_no_blots(recipe: Recipe, scale: float, strokes: tuple[Strok
     assert not is_blot(rasterize(moved(strokes, scale, 0, 0)), recipe)
 
 
+def test_faint_clothes_are_no_blots_where_the_data_is_of_clothes() -> None:
+    rng = np.random.default_rng(0)
+    pictures = np.zeros((300, 28, 28), np.uint8)
+    for picture in pictures:  # solid all over, most of them pale
+        width = int(rng.integers(8, 14))
+        picture[:, 14 - width : 14 + width] = rng.integers(60, 255)
+    recipe = measure(pictures.reshape(300, -1), (28, 28), 255)
+    assert recipe.is_shaded
+    sheets = [pasted(each / np.float32(255), rng) for each in pictures[::10]]
+    assert not any(is_blot(sheet, recipe) for sheet in sheets)
+    for sheet, picture in zip(sheets, pictures[::10], strict=True):
+        again = prepared(sheet, recipe).reshape(28, 28)
+        assert np.abs(again - picture / np.float32(255)).mean() < 0.02
+
+
 def test_what_is_solid_in_the_data_is_no_blot() -> None:
     solid = Recipe((28, 28), box=(28, 28), center=(14, 14), thickness=11, is_shaded=True)
     square = np.zeros((CANVAS, CANVAS), np.float32)

@@ -124,6 +124,14 @@ def test_a_side_that_is_always_filled_is_filled() -> None:
     assert measured(pictures).fills == (True, False)
 
 
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_classes_that_take_turns_are_all_looked_at(n_classes: int) -> None:
+    pictures = np.zeros((4_000, 12, 12), np.uint8)
+    pictures[:, 4:8, 1:11] = 255  # lying, and one class of them standing
+    pictures[::n_classes] = pictures[::n_classes].transpose(0, 2, 1)
+    assert measured(pictures).fills == (False, False)
+
+
 @pytest.mark.parametrize("n", [0, 3])
 def test_blank_pictures_tell_nothing(n: int) -> None:
     assert measured(np.zeros((n, 12, 20), np.uint8)) == usual_recipe((12, 20))
