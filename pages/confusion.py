@@ -150,7 +150,7 @@ def matrix(now: Moment, found: Report, split: str, show: str) -> None:
     )
     side_by_side = st.container(horizontal=True, gap="medium", key="matrix_row")
     with side_by_side.container(width=WIDE):
-        st.subheader("What it takes for what", anchor=False)
+        st.subheader("Confusion matrix", anchor=False)
         chart.draw(
             figure,
             "Confusion matrix",
@@ -276,7 +276,7 @@ def gallery(
 
 
 def each_digit(now: Moment, found: Report) -> None:
-    st.subheader(f"How well it reads each {now.class_noun}", anchor=False)
+    st.subheader(f"Accuracy of each {now.class_noun}", anchor=False)
     scores, names = found.scores, now.data.class_names
     figure = charts.class_scores(
         scores.precision,
@@ -413,10 +413,10 @@ def change_in_words(now: Moment, other: Moment, changed: analysis.Change, n: int
 def how_sure(now: Moment, found: Report) -> None:
     side_by_side = st.container(horizontal=True, gap="medium", key="sure_row")
     with side_by_side.container(width=WIDE):
-        st.subheader("Is it as sure as it may be?", anchor=False)
+        st.subheader("Is it overconfident?", anchor=False)
         calibration(now, found.reliability)
     with side_by_side.container(width=NARROW):
-        st.subheader("What if it may say: I don't know?", anchor=False)
+        st.subheader('What if it could say "I don\'t know"?', anchor=False)
         refusing(now, found)
 
 
@@ -458,12 +458,12 @@ def refusing(now: Moment, found: Report) -> None:
         format_func=lambda value: f"{100 * value:.4g} %",
     )
     refused = analysis.refuse_below(found.answers.confidence, found.answers.is_right, threshold)
-    below = f"If it may say 'I don't know' below **{100 * threshold:.4g} %**, it"
+    below = f"If it could say 'I don't know' below **{100 * threshold:.4g} %**, it"
     if refused.n_refused == refused.n:
-        st.markdown(f"{below} refuses every {now.thing}.")
+        st.markdown(f"{below} declines every {now.thing}.")
     else:
         st.markdown(
-            f"{below} errs **{words.percent(refused.error)}** and refuses "
+            f"{below} gets **{words.percent(refused.error)}** of its answers wrong and declines "
             f"**{words.percent(refused.share_refused)}**."
         )
     figure = charts.refusal_curve(
@@ -475,12 +475,12 @@ def refusing(now: Moment, found: Report) -> None:
     chart.draw(figure, "Errors against refusals", key="refusals", of=now)
     st.caption(
         f"It answers {refused.n - refused.n_refused:,} of {refused.n:,} {now.things}, "
-        f"{refused.n_wrong:,} of them wrongly. Of the {refused.n_refused:,} it refuses it would "
+        f"{refused.n_wrong:,} of them wrongly. Of the {refused.n_refused:,} it declines it would "
         f"have got {refused.n_wrong_refused:,} wrong. The further right on the curve, the more it "
-        "refuses; the lower, the fewer errors are left."
+        "declines; the lower, the fewer errors are left."
     )
 
 
-with frame.page("Confusion", "What it takes for what, and whether to believe it."):
+with frame.page("Confusion", "Which classes are mixed up, and how far to trust the answers."):
     address.forget("confusion_")
     scrubber.follow(draw)

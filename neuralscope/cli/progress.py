@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from neuralscope.cli.status_line import StatusLine
-from neuralscope.cli.words import duration, percent
+from neuralscope.cli.words import duration, number, percent
 from neuralscope.errors import StoreError
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Progress:
     def _facts(self, measured: EpochEnd | None) -> list[str]:
         facts = []
         if self._loss.value is not None:
-            facts.append(f"loss {self._loss.value:.4f}")
+            facts.append(f"loss {number(self._loss.value)}")
         if measured is not None:
             facts.append(f"val. {percent(measured.validation_accuracy)}")
         pace = self._pace()

@@ -18,8 +18,14 @@ def percent(share: float | None, digits: int = 2) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a number with four decimals, or a dash where there is none."""
-    return "-" if value is None else f"{value:.4f}"
+    """Return a number with four decimals, or a dash where there is none.
+
+    >>> number(0.04321), number(None), number(3.97e27)
+    ('0.0432', '-', '3.97e+27')
+    """
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:

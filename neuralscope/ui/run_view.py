@@ -331,6 +331,7 @@ def _figures(run: Run, epochs: Epochs) -> None:
         points = f"{100 * (validation - before):+.2f}"
         has_changed = float(points) != 0
         change = f"{points} points" if has_changed else "no change"
+    is_judged = has_changed and run.status != DIVERGED  # what came before a failure is no success
     best = f"epoch {run.best_epoch:,}" if run.best_epoch is not None else None
     left = run.seconds_left if run.is_active else None
 
@@ -340,8 +341,8 @@ def _figures(run: Run, epochs: Epochs) -> None:
             "Validation accuracy",
             words.percent(validation),
             delta=change,
-            delta_color="normal" if has_changed else "off",
-            delta_arrow="auto" if has_changed else "off",
+            delta_color="normal" if is_judged else "off",
+            delta_arrow="auto" if is_judged else "off",
             help="Share of the validation examples it gets right, since the epoch before. It never "
             "learns from these.",
             width=METRIC_WIDTH,

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from neuralscope.cli.words import age, duration, one_line
+from neuralscope.cli.words import age, duration, number, one_line
 
 
 def test_times_are_in_the_unit_that_fits() -> None:
@@ -29,3 +29,12 @@ def test_ages_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_text_of_others_cannot_steer_the_terminal() -> None:
     assert one_line("a\nb\t\x1b[2J c\u202e") == "a b [2J c"
+
+
+def test_a_loss_that_blew_up_is_short() -> None:
+    assert [number(loss) for loss in (0.04321, 99_999.0, 3.97e27, None)] == [
+        "0.0432",
+        "99999.0000",
+        "3.97e+27",
+        "-",
+    ]

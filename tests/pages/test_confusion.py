@@ -149,7 +149,7 @@ def test_every_state_shows_every_part(
         {"curve", "mark"},
     ]
     assert all(chart.proto.alt for chart in charts(page))
-    assert page.says("If it may say 'I don't know' below **90 %**")
+    assert page.says("If it could say 'I don't know' below **90 %**")
 
 
 def test_a_run_that_has_kept_nothing_yet_says_so(runs: Runs, open_confusion: Open) -> None:
@@ -317,7 +317,7 @@ def test_a_network_without_errors_confuses_nothing(runs: Runs, open_confusion: O
         page = open_confusion(run=run.run_id)
         assert page.metric("Validation accuracy") == "100.00 %"
         assert page.says("Nothing: every digit is read right.")
-        assert page.says("it errs **0.00 %**")
+        assert page.says("it gets **0.00 %** of its answers wrong")
 
 
 # Another moment
@@ -443,8 +443,8 @@ def test_refusing_below_a_confidence_is_counted(
     page.set("It says 'I don't know' below a confidence of", threshold)
     if given.any():
         assert page.says(
-            f"below **{100 * threshold:.4g} %**, it errs "
-            f"**{100 * wrong.sum() / given.sum():.2f} %** and refuses "
+            f"below **{100 * threshold:.4g} %**, it gets "
+            f"**{100 * wrong.sum() / given.sum():.2f} %** of its answers wrong and declines "
             f"**{100 * (1 - given.mean()):.2f} %**."
         )
     assert page.says(f"It answers {given.sum()} of 180 digits, {wrong.sum()} of them wrongly.")
@@ -453,7 +453,7 @@ def test_refusing_below_a_confidence_is_counted(
 def test_a_network_that_is_never_sure_refuses_everything(runs: Runs, open_confusion: Open) -> None:
     page = open_confusion(run=runs.queued().start().run_id)
     page.set("It says 'I don't know' below a confidence of", 0.9999)
-    assert page.says("it refuses every digit.")
+    assert page.says("it declines every digit.")
 
 
 def test_the_calibration_error_is_said_with_its_bins(

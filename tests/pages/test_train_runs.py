@@ -311,6 +311,16 @@ def test_an_accuracy_that_stays_is_no_progress(open_page: Open, runs: Runs) -> N
     assert metric.proto.direction == metric.proto.MetricDirection.NONE
 
 
+def test_what_came_before_a_run_diverged_is_no_success(open_page: Open, runs: Runs) -> None:
+    run = runs.running(2)
+    runs.store.end(run.run_id, DIVERGED, message="Training diverged in epoch 3, step 130.")
+    page = open_page(run=run.run_id)
+    [metric] = [each for each in page.app.metric if each.label == "Validation accuracy"]
+    assert metric.delta.endswith(" points")
+    assert metric.proto.color == metric.proto.MetricColor.GRAY
+    assert metric.proto.direction == metric.proto.MetricDirection.NONE
+
+
 def test_overfitting_is_named_and_marked_with_its_epoch(open_page: Open, runs: Runs) -> None:
     run = runs.running(1)
     for epoch, loss in enumerate((0.5, 0.4, 0.5, 0.6, 0.7), 2):
@@ -471,7 +481,7 @@ def test_the_browser_going_back_shows_run_and_settings_of_that_time(
     assert page.badge() == "Finished" and page.value("Units in layer 1") == 32
     assert page.query == later
     page.go_back({})  # a plain address
-    assert page.query == {} and page.value("Data set") == "mnist"
+    assert page.query == {"epochs": "20"} and page.value("Data set") == "mnist"
 
 
 def test_without_a_link_no_ended_run_is_shown(open_page: Open, runs: Runs) -> None:
