@@ -426,7 +426,7 @@ def test_a_damaged_snapshot_to_compare_with_spoils_nothing_else(
     (runs.store.folder(finished.run_id) / f"{first.name}.npz").write_bytes(b"rubbish")
     page.set("Compare with", finished.run_id).set("Epoch to compare with", "0")
     assert any("gone or damaged" in sentence for sentence in page.said("warning"))
-    assert page.says("If it may say 'I don't know'")
+    assert page.says("If it could say 'I don't know'")
 
 
 # Confidence
