@@ -12,10 +12,10 @@ import streamlit as st
 
 from neuralscope import charts
 from neuralscope.errors import StoreError
-from neuralscope.runs import QUEUED, SETTINGS, Epochs, Run, RunConfig
+from neuralscope.runs import QUEUED, SETTINGS, Run, RunConfig
 from neuralscope.runs.store import LONGEST_NAME, LONGEST_NOTES
 from neuralscope.ui import chart, contestants, lineage_panel, resources, run_query, sharing, words
-from neuralscope.ui.run_view import BADGES
+from neuralscope.ui.run_view import BADGES, points_of
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at a run that is live."""
@@ -74,8 +74,8 @@ def _progress(run_id: str, status: str) -> None:
         for place, quantity in zip(st.columns(2), ("accuracy", "loss"), strict=True):
             parent = store.epochs(run.parent_id) if run.is_fork and run.parent_id else None
             figure = charts.learning_curves(
-                _points(epochs, quantity),
-                parent=_points(parent, quantity) if parent and len(parent.epoch) else None,
+                points_of(epochs, quantity),
+                parent=points_of(parent, quantity) if parent and len(parent.epoch) else None,
                 quantity=quantity,  # type: ignore[arg-type]
                 moving=run.is_active,
                 height=CURVE_HEIGHT,
@@ -98,16 +98,6 @@ def _standing(run: Run) -> str:
     if run.seconds:
         said.append(f"trained for {words.duration(run.seconds)}")
     return " · ".join(said)
-
-
-def _points(epochs: Epochs, quantity: str) -> charts.EpochPoints:
-    return charts.EpochPoints(
-        epochs.epoch,
-        epochs.seconds,
-        epochs.step,
-        getattr(epochs, f"train_{quantity}"),
-        getattr(epochs, f"validation_{quantity}"),
-    )
 
 
 def _settings(config: RunConfig) -> None:

@@ -413,9 +413,9 @@ def _curves(store: Store, run: Run, epochs: Epochs, shown: SnapshotInfo | None) 
     left, right = st.columns(2)
     for column, quantity in ((left, "loss"), (right, "accuracy")):
         figure = charts.learning_curves(
-            _points(epochs, quantity),
+            points_of(epochs, quantity),
             batches=batches if quantity == "loss" else None,
-            parent=_points(parent, quantity) if parent and len(parent.epoch) else None,
+            parent=points_of(parent, quantity) if parent and len(parent.epoch) else None,
             marks=marks_of_loss if quantity == "loss" else marks,
             quantity=quantity,  # type: ignore[arg-type]
             x_axis=x_axis,  # type: ignore[arg-type]
@@ -440,7 +440,8 @@ def _curves(store: Store, run: Run, epochs: Epochs, shown: SnapshotInfo | None) 
             st.warning(tell_overfitting(overfitting), icon=":material/call_split:")
 
 
-def _points(epochs: Epochs, quantity: str) -> charts.EpochPoints:
+def points_of(epochs: Epochs, quantity: str) -> charts.EpochPoints:
+    """Return what the learning curves draw of 'loss' or 'accuracy'."""
     return charts.EpochPoints(
         epochs.epoch,
         epochs.seconds,
