@@ -41,7 +41,7 @@ def show(run: Run, tags: Sequence[str]) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key="run_card_head"):
             st.subheader(run_query.title(run), anchor=False, width="content")
             st.badge(label, color=color, icon=icon)
-        st.caption(f"`{run.run_id}`")
+        st.caption(f"ID {run.run_id}")
         if run.message:
             st.caption(words.plain(run.message))
         if run.origin:
