@@ -238,7 +238,7 @@ class Tab:
 
     def moment(self) -> Any:
         """Return the line that says which moment of a run is shown."""
-        return self.page.get_by_text(re.compile(r"^Showing .* kept"))
+        return self.page.get_by_text(re.compile(r"^Showing .* checkpoint"))
 
     def button(self, name: str) -> Any:
         return self.page.get_by_role("button", name=name, exact=True)

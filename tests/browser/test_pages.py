@@ -272,7 +272,7 @@ WATCH_MOMENTS = """() => {
     window.moments = [];
     const look = () => {
         const lines = [...document.querySelectorAll('[data-testid=stCaptionContainer]')];
-        const found = lines.map(line => /^Showing (.*) of .* kept/.exec(line.innerText));
+        const found = lines.map(line => /^Showing (.*) of .* checkpoint/.exec(line.innerText));
         const moment = found.find(Boolean)?.[1];
         if (moment && window.moments.at(-1) !== moment) window.moments.push(moment);
         requestAnimationFrame(look);
