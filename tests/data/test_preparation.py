@@ -313,8 +313,7 @@ def of_size(pixels: Any, side: int) -> Any:
     return np.stack([np.asarray(each).ravel() for each in pictures])
 
 
-@pytest.mark.parametrize("side", [28, 20, 40])
-@pytest.mark.parametrize("is_inverted", [False, True])
+@pytest.mark.parametrize(("side", "is_inverted"), [(28, False), (28, True), (20, True)])
 def test_mnist_pasted_elsewhere_is_read_as_well(
     mnist_home: Path, monkeypatch: pytest.MonkeyPatch, side: int, is_inverted: bool
 ) -> None:

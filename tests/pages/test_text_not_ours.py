@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from neuralscope.data import add_dataset
-from neuralscope.data.drawing import Stroke
+from neuralscope.data.sheet import Stroke
 from neuralscope.runs import SETTINGS, Run, RunConfig, Store
 from neuralscope.runs.trainer import Trainer
 from neuralscope.ui import canvas
