@@ -85,11 +85,15 @@ def absent_classes(dataset: Dataset, split: str) -> list[str]:
 def n_learned(dataset: Dataset, network: Network) -> int:
     """Return how many pictures of a file a network has been trained on, where that can be told."""
     from neuralscope.data import is_cached, known_dataset, load_dataset
+    from neuralscope.errors import DataUnavailable
 
     name = network.metadata.get("dataset")
     if not isinstance(name, str) or known_dataset(name) is None or not is_cached(name):
         return 0
-    trained_on = load_dataset(name)
+    try:
+        trained_on = load_dataset(name)
+    except DataUnavailable:  # a remark is not worth the result
+        return 0
     if (trained_on.image_shape, trained_on.pixel_max) != (dataset.image_shape, dataset.pixel_max):
         return 0
     learned = {picture.tobytes() for picture in trained_on.x_train}
@@ -168,7 +172,10 @@ def _likeness(network: Network) -> Likeness:
 
     shape, pixel_max = (network.metadata.get(key) for key in ("image_shape", "pixel_max"))
     sides = shape if isinstance(shape, list) and len(shape) == 2 else [0, 0]
-    is_shape = all(isinstance(side, int) for side in sides) and math.prod(sides) == network.sizes[0]
+    is_shape = (
+        all(isinstance(side, int) and side > 0 for side in sides)
+        and math.prod(sides) == network.sizes[0]
+    )
     return Likeness(
         (sides[0], sides[1]) if is_shape else None,
         pixel_max if isinstance(pixel_max, int) else None,

@@ -47,12 +47,13 @@ def prepared(ink: Ink, recipe: Recipe) -> NDArray[np.float32]:
         DataError: There is no ink.
     """
     times = fineness(recipe.image_shape)
-    small = _scaled(ink, recipe, times)
-    if is_blot(ink, recipe) or _is_even(ink, small, recipe, times):
+    as_dot = is_blot(ink, recipe)
+    small = _scaled(ink, recipe, times, as_dot=as_dot)
+    if as_dot or _is_even(ink, small, recipe, times):
         field = _placed(small, recipe, times)
     else:
         if recipe.is_upright:
-            small = _scaled(_upright(ink), recipe, times)
+            small = _scaled(_upright(ink), recipe, times, as_dot=False)
         field = _placed(small, recipe, times)
         if recipe.ink_share is not None:
             field = _of_weight(field, recipe.ink_share)
@@ -85,11 +86,14 @@ def is_blot(ink: Ink, recipe: Recipe) -> bool:
     return thickness > _BLOT * recipe.thickness
 
 
-def _scaled(ink: Ink, recipe: Recipe, times: int) -> Ink:
-    """Return the ink alone, as large as in a picture of which each pixel is `times` x `times`."""
+def _scaled(ink: Ink, recipe: Recipe, times: int, *, as_dot: bool) -> Ink:
+    """Return the ink alone, as large as in a picture of which each pixel is `times` x `times`.
+
+    A dot stays one: it is not enlarged to the size of a digit.
+    """
     left, top, right, bottom = box = _part(ink, recipe)
     height, width = _fitted_size(ink, recipe)
-    if is_blot(ink, recipe):
+    if as_dot:
         # No larger than on a sheet that is as large as the picture.
         scale = min(
             max(recipe.image_shape) / max(ink.shape),

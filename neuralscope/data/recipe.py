@@ -337,14 +337,13 @@ def _is_shaded(ink: NDArray[np.float32]) -> bool:
     reach = max(1, round(0.08 * max(ink.shape[1:])))
     nearby = ink
     for axis in (1, 2):
-        steps = range(-reach, reach + 1)
         pads = [(0, 0)] * 3
         pads[axis] = (reach, reach)
         padded = np.pad(nearby, pads)
         length = ink.shape[axis]
-        nearby = np.max(
-            [np.take(padded, range(reach + s, reach + s + length), axis=axis) for s in steps],
-            axis=0,
-        )
+        nearby = nearby.copy()
+        for first in range(2 * reach + 1):
+            neighbors = np.take(padded, range(first, first + length), axis=axis)
+            np.maximum(nearby, neighbors, out=nearby)
     visible = ink > _VISIBLE
     return bool((visible & (nearby < 0.6)).sum() > 0.15 * visible.sum())

@@ -71,7 +71,7 @@ class TrainingRun(Iterator[Record]):
                 "learning_rate",
                 self.config.learning_rate,
                 f"smaller: training has diverged in epoch {last.epoch}, step {last.step}, where "
-                f"{last.what} is not a finite number any more",
+                f"{last.what} is no longer a finite number",
             )
         return self.network
 

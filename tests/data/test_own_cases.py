@@ -321,3 +321,16 @@ class TestTestFiles:
     )
     def test_parts_are_put_together_unless_one_is_named(self, name: str, n: int) -> None:
         assert len(read_test_files(CASES / "torchvision" / name).table) == n
+
+
+def test_decimal_commas_are_seen_below_blank_pictures_too() -> None:
+    rows = (CASES / "decimal_comma_noheader.csv").read_text(encoding="utf-8").splitlines()
+    blank = ";".join(["0"] * len(rows[0].split(";")))
+    content = "\n".join([blank, blank, *rows]).encode()
+    pictures = read_files({"comma.csv": content})
+    assert len(pictures.table) == len(rows) + 2
+
+
+def test_a_label_column_that_a_file_with_packed_pixels_lacks_is_told() -> None:
+    with pytest.raises(DataError, match="there is no column 5: it has 3 columns"):
+        read("pixels_in_one_cell.csv", label_column="5")

@@ -350,6 +350,15 @@ def test_a_dot_stays_a_dot(recipe: Recipe) -> None:
     assert 1 <= inked.any(axis=0).sum() <= 2  # as on a sheet of that size, and no more
 
 
+def test_a_thick_leaning_stroke_does_not_become_a_dot_when_its_slant_is_taken_out() -> None:
+    ink = np.asarray(
+        rasterize([Stroke(((60 / 280, 200 / 280), (220 / 280, 80 / 280)))], pen=66 / 280)
+    )
+    assert not is_blot(ink, DIGITS)
+    rows = (prepared(ink, DIGITS).reshape(8, 8) > 0.5).any(axis=1)
+    assert rows.sum() >= 6
+
+
 @pytest.mark.parametrize("recipe", [MNIST, DIGITS])
 @pytest.mark.parametrize("scale", [1.0, 0.4])
 @pytest.mark.parametrize("strokes", [ONE, SEVEN])

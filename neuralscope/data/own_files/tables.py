@@ -28,7 +28,7 @@ from neuralscope.data.own_files.columns import (
     settled,
 )
 from neuralscope.data.own_files.labels import too_many_classes, values_of
-from neuralscope.data.own_files.limits import MOST_SIDE, Unfit, shown
+from neuralscope.data.own_files.limits import MOST_SIDE, Unfit, Unlabelled, shown
 from neuralscope.data.own_files.naming import ORDER, Found, shape_in
 
 FIRST_ROWS = 200
@@ -74,7 +74,9 @@ class _Sheet:
         if label_column is None or not re.fullmatch("[0-9]{1,6}", label_column):
             return label_column
         number = int(label_column)
-        return str(self.numbers.index(number) + 1) if number in self.numbers else label_column
+        if number not in self.numbers:
+            raise Unlabelled(f"there is no column {number}: it has {self.numbers[-1]:,} columns")
+        return str(self.numbers.index(number) + 1)
 
 
 def read_table(
@@ -168,7 +170,7 @@ def _sheet(content: bytes) -> _Sheet:
         raise Unfit(f"a row has more than a label and {MOST_SIDE} x {MOST_SIDE} pixels")
     texts = [text for _, text in lines]
     delimiter = said[1] if said else _delimiter(texts[:2])
-    if delimiter != "," and any(re.search(r"\d,\d", text) for text in texts[:2]):
+    if delimiter != "," and any(re.search(r"\d,\d", text) for text in texts):
         content = re.sub(rb"(?<=\d),(?=\d)", b".", content)
         texts = [re.sub(r"(?<=\d),(?=\d)", ".", text) for text in texts]
     rows = [_cells(text, delimiter) for text in texts]
