@@ -4,8 +4,9 @@ The page and the terminal both speak from here, so that one run is judged once a
 told once. (What ails a layer is found in `health`.)
 
     nothing      test accuracy is no better than that of always answering the most frequent class,
-                 within three standard errors of the sample
-    weak         less than half of the way from there to all right
+                 within three standard errors of the sample, and less than half of the way from
+                 there to all right
+    weak         better than that, but less than half of the way
     fair         less than four fifths of it
     good         the rest
 
@@ -81,9 +82,12 @@ def judge_accuracy(accuracy: float, n_examples: int, class_counts: Sequence[int]
     """
     baseline = max(class_counts) / sum(class_counts)
     error = math.sqrt(baseline * (1 - baseline) / n_examples)
-    if accuracy <= baseline + STANDARD_ERRORS * error:
+    if not accuracy > baseline:  # not a number either
         return Result("nothing", baseline)
     share = (accuracy - baseline) / (1 - baseline)
+    # With few examples chance could explain even a good result; that does not make it a bad one.
+    if share < WEAK and accuracy <= baseline + STANDARD_ERRORS * error:
+        return Result("nothing", baseline)
     return Result("weak" if share < WEAK else "fair" if share < FAIR else "good", baseline)
 
 
@@ -124,7 +128,7 @@ def find_overfitting(
         return None
     around = slice(max(lowest - EPOCHS_COMPARED // 2, 0), lowest + EPOCHS_COMPARED // 2 + 1)
     end = slice(-EPOCHS_COMPARED, None)
-    has_risen = np.median(validation[end]) >= RISEN * np.median(validation[around])
+    has_risen = np.median(validation[end]) > RISEN * np.median(validation[around])
     goes_on = np.median(train[end]) <= FALLEN * np.median(train[around])
     if not (has_risen and goes_on):
         return None
@@ -166,7 +170,7 @@ def circumstances_of(config: Any, epochs: Any, live_rate: float | None = None) -
         config.optimizer,
         before_schedule,
         float(epochs.train_loss[-1]),
-        min(1.0, rate / before_schedule),
+        min(1.0, rate / before_schedule) if before_schedule else 0.0,
         config.initializer,
         float(epochs.learning_rate.max()),
     )

@@ -254,7 +254,8 @@ class Trainer:
         except _Ended as end:
             status, message = end.status, end.message
         except GeneratorExit:  # between two records, where all is as it should be
-            status, message = INTERRUPTED, "The program that trained it asked for no more."
+            if not training.restored:  # else nothing is left to do but to test it
+                status, message = INTERRUPTED, "The program that trained it asked for no more."
         except KeyboardInterrupt:  # in the middle of a step: the last snapshot is sound
             self._close(INTERRUPTED, "Interrupted by Ctrl-C.")
             raise

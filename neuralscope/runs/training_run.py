@@ -76,7 +76,7 @@ class TrainingRun(Iterator[Record]):
         return self.network
 
     def close(self) -> None:
-        """End it here. A run in a store is kept as interrupted, and `resume` goes on with it."""
+        """End it here. A run in a store that has begun is kept as interrupted, to be resumed."""
         self._records.close()
 
 

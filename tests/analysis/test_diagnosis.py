@@ -55,6 +55,19 @@ def test_few_examples_prove_little() -> None:
     assert judge_accuracy(0.3, 1_000, (1, 1, 1, 1, 1)).grade == "weak"
 
 
+@pytest.mark.parametrize(
+    ("n_examples", "class_counts"), [(4, (5, 5)), (9, (50, 50)), (20, (95, 5))]
+)
+def test_all_right_is_good_however_few_the_examples(
+    n_examples: int, class_counts: tuple[int, ...]
+) -> None:
+    assert judge_accuracy(1.0, n_examples, class_counts).grade == "good"
+
+
+def test_no_accuracy_is_no_result() -> None:
+    assert judge_accuracy(float("nan"), 100, (50, 50)).grade == "nothing"
+
+
 def test_of_a_single_class_nothing_can_be_learned() -> None:
     assert judge_accuracy(1.0, 10, (10,)).grade == "nothing"
 
@@ -90,6 +103,10 @@ def test_overfitting_begins_where_validation_loss_is_lowest() -> None:
 )
 def test_no_overfitting(train_loss: list[float], validation_loss: list[float]) -> None:
     assert overfitting(train_loss, validation_loss) is None
+
+
+def test_losses_that_stay_at_zero_are_no_overfitting() -> None:
+    assert overfitting([0.5, 0.0, 0.0, 0.0, 0.0, 0.0], [0.4, 0.0, 0.0, 0.0, 0.0, 0.0]) is None
 
 
 def test_the_untrained_network_is_not_the_best() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import neuralscope
 from neuralscope.data import Dataset
-from neuralscope.engine import Diverged, EpochEnd, StepEnd
+from neuralscope.engine import Diverged, EpochEnd, Restored, StepEnd
 from neuralscope.errors import ConfigError, StoreError
 from neuralscope.runs import RunConfig, Store, list_snapshots, train
 from neuralscope.runs import trainer as trainer_module
@@ -94,6 +94,20 @@ def test_the_dashboard_can_stop_it(config: RunConfig, digits: Dataset, store: St
             store.send(training.run_id, "stop")
     assert n_steps < 100
     assert store.run(training.run_id).status == "stopped"
+
+
+def test_a_program_that_stops_at_the_last_record_leaves_a_finished_run(
+    digits: Dataset, store: Store
+) -> None:
+    config = RunConfig("digits", (8,), epochs=40, learning_rate=0.5, patience=2)
+    training = train(config, digits, store=store)
+    for record in training:
+        if isinstance(record, Restored):
+            break
+    training.close()
+    run = store.run(training.run_id)
+    assert (run.status, run.test_accuracy is not None) == ("finished", True)
+    assert run.message.startswith("Stopped early")
 
 
 @pytest.mark.parametrize("how", ["close", "forget"])
