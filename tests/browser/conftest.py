@@ -158,9 +158,12 @@ class Server:
 NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(session_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium; the tests are skipped where it or Playwright is not installed.
+
+    It ends with the tests of this folder: Playwright keeps an event loop at work in the thread of
+    the tests, in which nobody else can run one.
 
     All tabs share one profile: what it keeps of compiled scripts saves a second for each page, and
     one process, in which they stay ready.
@@ -179,7 +182,7 @@ def chromium(session_environment: None, tmp_path_factory: pytest.TempPathFactory
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def session_server(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     load_dataset("digits")  # their compact copy is then there for trainers
     server = Server(tmp_path_factory.mktemp("server"))
