@@ -5,11 +5,10 @@
                   └──> finished, stopped, diverged, failed, interrupted
 
 It asks the engine for one record after the other. Between two of them it reads its commands,
-writes down what came out, keeps snapshots, and looks whether anybody still wants it: a trainer
-whose owner is gone, or that is told to by SIGTERM, SIGHUP or Ctrl-C, saves a snapshot and ends as
-interrupted. A run that has left snapshots goes on from the newest of them, wherever it ended, even
-if it was killed between two writes: what was written later is taken back and comes out again, to
-the same bits.
+writes down what came out, and keeps snapshots. A trainer that is told to end by SIGTERM, SIGHUP or
+Ctrl-C saves a snapshot and ends as interrupted; it outlives whoever started it. A run that has left
+snapshots goes on from the newest of them, wherever it ended, even if it was killed between two
+writes: what was written later is taken back and comes out again, to the same bits.
 
 `python -m neuralscope.runs.trainer` is how the dashboard starts one; the command line runs the same
 class in its own process.
@@ -69,9 +68,6 @@ from neuralscope.runs.snapshots import SnapshotKeeper, list_snapshots, states
 from neuralscope.runs.store import Store
 from neuralscope.runs.writer import Disowned, Writer
 
-HEARTBEAT_EVERY = 1.0
-"""Seconds between two signs of life."""
-
 POLL_EVERY = 0.05
 """Seconds between two looks at the commands."""
 
@@ -108,7 +104,6 @@ class Trainer:
         *,
         dataset: Dataset | None = None,
         network: Network | None = None,
-        owner: int | None = None,
         is_watched: bool = True,
         on_record: Callable[[Record], None] = lambda record: None,
         on_wait: Callable[[int], None] = lambda place: None,
@@ -120,7 +115,6 @@ class Trainer:
             run_id: Which it is.
             dataset: What it is trained on, if it is loaded already.
             network: Trained in place, if given; else a fresh one.
-            owner: Parent process without which the run is unwanted; None for nobody.
             is_watched: Whether to leave a core to a browser (see `cores`), if the run is new.
             on_record: Is shown every record.
             on_wait: Is told the place in the queue, or 0 for a pause, over and over while waiting.
@@ -137,12 +131,10 @@ class Trainer:
             raise StoreError(f"Run {run_id} has ended; it is {run.status}.")
         self._config = run.config
         self._dataset = dataset
-        self._owner = owner
         self._on_record = on_record
         self._on_wait = on_wait
         self._writer = Writer(store, run_id, f"{os.getpid()}-{secrets.token_hex(4)}")
         self._signal = ""  # name of the signal that told it to end
-        self._over = threading.Event()
 
         self._status = QUEUED
         self._training: Training | None = None
@@ -181,14 +173,9 @@ class Trainer:
         Raises:
             StoreError: The store cannot be written any more, or the run is not ours any more.
         """
-        heart = threading.Thread(target=self._beat, daemon=True)
-        self._writer.adopt()
-        heart.start()
-        try:
+        with self._store.holding(self._run_id):
+            self._writer.adopt()
             yield from self._run_guarded()
-        finally:
-            self._over.set()
-            heart.join()
 
     def _run_guarded(self) -> Iterator[Record]:
         """Whatever goes wrong ends up in the store, in words."""
@@ -420,18 +407,8 @@ class Trainer:
     def _check_wanted(self) -> None:
         if self._signal:
             raise _Ended(INTERRUPTED, f"Interrupted by {self._signal}.")
-        if self._owner is not None and os.getppid() != self._owner:
-            raise _Ended(INTERRUPTED, "The dashboard that started it was closed.")
         if not self._writer.is_mine():
             raise Disowned(f"Run {self._run_id} was deleted or is trained by another process.")
-
-    def _beat(self) -> None:
-        """In a thread of its own: sign of life, however long a step takes."""
-        while not self._over.wait(HEARTBEAT_EVERY):
-            try:
-                self._writer.beat()
-            except StoreError:
-                continue  # the next one may get through; the main thread will meet the reason
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -532,11 +509,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="neuralscope.runs.trainer", description=main.__doc__)
     parser.add_argument("run_id")
     parser.add_argument("--store", required=True)
-    parser.add_argument("--owner", type=int, help="parent process that must stay alive")
+    parser.add_argument("--lock", type=int, help="descriptor of the run's lock, if it is held")
     options = parser.parse_args(arguments)
     try:
         with Store(options.store) as store:
-            run = Trainer(store, options.run_id, owner=options.owner).run()
+            if options.lock is not None:
+                store.inherit(options.run_id, options.lock)
+            run = Trainer(store, options.run_id).run()
     except NeuralScopeError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -71,9 +71,8 @@ class Writer:
                 (now, self.run_id),
             )
             db.execute(
-                "UPDATE runs SET trainer = ?, status = ?, heartbeat = ?, message = '' "
-                "WHERE run_id = ?",
-                (self.token, QUEUED, now, self.run_id),
+                "UPDATE runs SET trainer = ?, status = ?, message = '' WHERE run_id = ?",
+                (self.token, QUEUED, self.run_id),
             )
 
     @contextmanager
@@ -137,11 +136,10 @@ class Writer:
 
     def enqueue(self) -> None:
         """Put the run at the end of the queue."""
-        now = time.time()
         with self._writing() as db:
             db.execute(
-                "UPDATE runs SET status = ?, queued = ?, heartbeat = ? WHERE run_id = ?",
-                (QUEUED, now, now, self.run_id),
+                "UPDATE runs SET status = ?, queued = ? WHERE run_id = ?",
+                (QUEUED, time.time(), self.run_id),
             )
 
     def claim_slot(self) -> bool:
@@ -156,11 +154,6 @@ class Writer:
                 (RUNNING, time.time(), self.run_id),
             )
             return True
-
-    def beat(self) -> None:
-        """Give a sign of life."""
-        with self._writing() as db:
-            db.execute("UPDATE runs SET heartbeat = ? WHERE run_id = ?", (time.time(), self.run_id))
 
     def has_commands(self) -> bool:
         """Return whether there are commands that nobody has taken yet."""
@@ -317,6 +310,7 @@ class Writer:
                     self.run_id,
                 ),
             )
+        self._store.withdraw(self.run_id)  # no trainer is going to take it
 
     # Snapshots -----------------------------------------------------------------------------------
 
