@@ -17,9 +17,10 @@ from typing import NamedTuple
 from weakref import WeakSet
 
 from neuralscope.errors import StoreError
-from neuralscope.runs import store as store_module
+from neuralscope.runs import rows as run_rows
 from neuralscope.runs.database import Database
-from neuralscope.runs.store import ACTIVE, INTERRUPTED, Run, Store
+from neuralscope.runs.records import ACTIVE, INTERRUPTED, Run
+from neuralscope.runs.store import Store
 
 # A row that is no JSON would make json_extract fail for all of them.
 _CONFIG = "CASE WHEN json_valid(config) THEN config ELSE '{}' END"
@@ -165,7 +166,7 @@ def newest(store: Store, limit: int, *, dataset: str = "") -> list[Run]:
 
 def _conditions(query: Query) -> tuple[str, dict[str, object]]:
     """Return the SQL of what a query asks for, and the values in it."""
-    values: dict[str, object] = {"lost": time.time() - store_module.HEARTBEAT_LOST}
+    values: dict[str, object] = {"lost": time.time() - run_rows.HEARTBEAT_LOST}
     conditions = ["trashed IS NULL"]
     if words := query.search.casefold().split():
         # As bytes: text that is none would fail on its way to a function, and hide all the others.
@@ -267,7 +268,7 @@ def is_live(store: Store) -> bool:
         found = db.execute(
             f"SELECT 1 FROM runs WHERE status IN ({', '.join('?' * len(ACTIVE))}) "
             "AND heartbeat >= ? AND trashed IS NULL LIMIT 1",
-            (*ACTIVE, time.time() - store_module.HEARTBEAT_LOST),
+            (*ACTIVE, time.time() - run_rows.HEARTBEAT_LOST),
         ).fetchone()
     return found is not None
 

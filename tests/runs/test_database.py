@@ -18,7 +18,8 @@ from neuralscope.engine import EpochEnd
 from neuralscope.errors import StoreError
 from neuralscope.runs import RunConfig, Store, database
 from neuralscope.runs.database import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
-from neuralscope.runs.store import Progress, StepBlock
+from neuralscope.runs.records import Progress, StepBlock
+from tests.writing import owner
 
 ONE_SENTENCE = r"^[^\n]+\.$"
 
@@ -29,7 +30,7 @@ def epoch_end(epoch: int) -> EpochEnd:
 
 def write_much(store: Store, run_id: str) -> None:
     block = StepBlock(1, 0.0, 1.0, np.ones(100_000, np.float32))
-    store.record(run_id, Progress(1, 100_000, 1.0, 1.0, 0.1), [block], [(epoch_end(1), 1.0)])
+    owner(store, run_id).record(Progress(1, 100_000, 1.0, 1.0, 0.1), [block], [(epoch_end(1), 1.0)])
 
 
 # Opening -----------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ def test_a_commit_that_fails_does_not_block_the_store(store: Store, config: RunC
     with pytest.raises(StoreError, match="FOREIGN KEY"), store._database.writing() as db:
         db.execute("PRAGMA defer_foreign_keys = ON")
         db.execute("INSERT INTO snapshots VALUES ('nobody', 'latest', 0, 0, 0, 0)")
-    store.set_status(run_id, "running")
+    owner(store, run_id).set_status("running")
     assert store.run(run_id).status == "running"
 
 
@@ -252,16 +253,18 @@ import sys
 import numpy as np
 from neuralscope.engine import EpochEnd
 from neuralscope.runs import Store
-from neuralscope.runs.store import Progress, StepBlock
+from neuralscope.runs.records import Progress, StepBlock
+from neuralscope.runs.writer import Writer
 
 path, run_id, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
 with Store(path) as store:
-    store.adopt(run_id, "writer")
+    writer = Writer(store, run_id, "writer")
+    writer.adopt()
     for i in range(n):
         block = StepBlock(4 * i + 1, i, i + 1, np.arange(4 * i, 4 * i + 4, dtype=np.float32))
         end = EpochEnd(i, 4 * i, 1.0, 0.5, 1.0, 0.5, 0.1)
-        store.record(run_id, Progress(i, 4 * i + 4, i, 1.0, 0.1), [block], [(end, 1.0)])
-        store.beat(run_id, "writer")
+        writer.record(Progress(i, 4 * i + 4, i, 1.0, 0.1), [block], [(end, 1.0)])
+        writer.beat()
 """
 
 
@@ -285,7 +288,7 @@ def test_processes_and_threads_that_write_at_once_lose_nothing(
                 losses = np.arange(4 * i, 4 * i + 4, dtype=np.float32)
                 progress = Progress(i, 4 * i + 4, i, 1.0, 0.1)
                 block = StepBlock(4 * i + 1, i, i + 1, losses)
-                store.record(run_id, progress, [block], [(epoch_end(i), 1.0)])
+                owner(store, run_id).record(progress, [block], [(epoch_end(i), 1.0)])
         except Exception as error:
             failures.append(error)
 
@@ -318,7 +321,7 @@ def test_opening_a_store_twice_takes_no_locks_away(store: Store, config: RunConf
         [sys.executable, "-c", code, str(store.path)], cwd=Path(__file__).parents[2], check=True
     )
     assert (store.path / f"{FILE_NAME}-wal").exists()
-    store.set_status(run_id, "running")
+    owner(store, run_id).set_status("running")
     with Store(store.path) as another:
         assert another.run(run_id).status == "running"
 
