@@ -206,7 +206,11 @@ class Archive:
         else:
             file = io.BytesIO(self.read(name, most_bytes))
         with file:
-            yield Arrays(file, most_bytes, most_arrays=most_arrays)
+            try:
+                arrays = Arrays(file, most_bytes, most_arrays=most_arrays)
+            except Refused as refused:
+                raise Refused(f"in its {quoted(name)}, {refused}") from refused
+            yield arrays
 
     def _check_size(self, name: str, most_bytes: int) -> None:
         if name not in self.members:
