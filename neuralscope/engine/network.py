@@ -29,7 +29,11 @@ from neuralscope.engine.regularization import add_penalty_gradient, penalty
 from neuralscope.engine.workspace import Workspace
 
 CHUNK = 1_000
-"""Examples in one go when a whole data set is run through: fits the cache, bounds the memory."""
+"""Examples in one go when a whole data set is run through: fits the cache."""
+
+MOST_OUTPUTS = 1 << 23
+"""Numbers that the layers give for these examples: bounds the memory. Only networks wider than any
+that a run can have take fewer examples in one go."""
 
 
 class Network:
@@ -310,6 +314,15 @@ class Network:
         for layer, weight, bias in zip(network.layers, arrays[::2], arrays[1::2], strict=True):
             layer.weight[...], layer.bias[...] = weight, bias
         return network
+
+
+def count_at_once(sizes: Sequence[int]) -> int:
+    """Return how many examples a network of these layer sizes takes in one go.
+
+    >>> count_at_once((784, 128, 10)), count_at_once((784, 100_000, 10))
+    (1000, 83)
+    """
+    return min(CHUNK, max(1, MOST_OUTPUTS // sum(sizes[1:])))
 
 
 def count_parameters(sizes: Sequence[int]) -> int:
