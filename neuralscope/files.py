@@ -308,12 +308,13 @@ def _array_at(name: str) -> Iterator[None]:
             raise Refused(f"its array {key} {refused}") from refused
 
 
-def read_header(file: IO[bytes], size: int) -> Header:
+def read_header(file: IO[bytes], size: int, *, tail: int = 0) -> Header:
     """Read the header of an `.npy`, up to where the values begin.
 
     Args:
         file: Stands at the beginning.
         size: Bytes of the file, all told.
+        tail: Up to how many of them may follow the values.
 
     Raises:
         Exception: It is no array, in whatever way; call it within `parsing`.
@@ -341,7 +342,7 @@ def read_header(file: IO[bytes], size: int) -> Header:
     is_plain = type(shape) is tuple and all(type(n) is int and 0 <= n <= size for n in shape)
     if not is_plain or len(shape) > _MOST_DIMENSIONS or not dtype.itemsize:
         raise Refused("has no size that an array can have")
-    if header.begin + header.n_bytes != size:
+    if not size - tail <= header.begin + header.n_bytes <= size:
         raise Refused("is of another size than it says")
     return header
 
