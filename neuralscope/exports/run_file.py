@@ -34,7 +34,7 @@ from neuralscope.exports.measurements import (
     read_curves,
 )
 from neuralscope.exports.measurements import MOST_BYTES as MOST_MEASUREMENT_BYTES
-from neuralscope.exports.snapshot_check import MOST_SNAPSHOT_BYTES, Shape, read_snapshot
+from neuralscope.exports.snapshot_check import Shape, read_snapshot
 from neuralscope.exports.tables import facts_of
 from neuralscope.files import Archive, Refused, in_units, open_regular, parsing
 from neuralscope.runs import (
@@ -51,6 +51,7 @@ from neuralscope.runs import (
     Store,
 )
 from neuralscope.runs.detached import DetachedRun, detach
+from neuralscope.runs.snapshots import MOST_BYTES as MOST_SNAPSHOT_BYTES
 from neuralscope.runs.snapshots import load_state
 from neuralscope.runs.store import LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG, MOST_TAGS
 from neuralscope.version import __version__

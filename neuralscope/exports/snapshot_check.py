@@ -25,7 +25,6 @@ MOST_CLASSES = 1_000
 MOST_PARAMETERS = 1 << 24
 """More than the largest network of the largest pictures that a configuration can have."""
 
-MOST_SNAPSHOT_BYTES = 256 << 20
 LONGEST_POSITION = 1 << 20
 """Characters; of its random states, and what the last step brought."""
 
