@@ -9,15 +9,15 @@ there at first, for data whose digest nobody has written down.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from neuralscope.data.contents import Contents, Table, digest_of
 from neuralscope.errors import DataError
+from neuralscope.files import Refused, open_regular, replacing
 
 
 def read_table(path: Path, contents: Contents) -> Table | None:
@@ -30,16 +30,18 @@ def read_table(path: Path, contents: Contents) -> Table | None:
         DataError: The file is damaged or cannot be read.
     """
     try:
-        table: Table = np.asarray(np.lib.format.open_memmap(path, mode="r"))
+        with open_regular(path, sys.maxsize):  # no pipe, at which mapping would wait
+            table: Table = np.asarray(np.lib.format.open_memmap(path, mode="r"))
+        fault = contents.fault(table)
+        if fault is None and not contents.digest and _kept_digest(path) != digest_of(table):
+            fault = "it is not what was kept"
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, EOFError) as error:
-        # ValueError covers a wrong header, a truncated file and Python objects alike.
-        reason = "it cannot be read" if isinstance(error, OSError) else "it is cut short or broken"
+    except Exception as error:  # there is no end to what damage makes NumPy's reader raise
+        reason = "it is cut short or broken"
+        if isinstance(error, Refused | OSError):
+            reason = "it cannot be read"
         raise DataError(f"The kept copy of {contents.title} is unusable: {reason}.") from error
-    fault = contents.fault(table)
-    if fault is None and not contents.digest and _kept_digest(path) != digest_of(table):
-        fault = "it is not what was kept"
     if fault is not None:
         raise DataError(f"The kept copy of {contents.title} is damaged: {fault}.")
     return table
@@ -52,19 +54,10 @@ def write_table(path: Path, table: Table) -> None:
         OSError: The folder cannot be written or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not `tempfile`: its files are private, and a data home may be shared by a class.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            np.lib.format.write_array(file, np.ascontiguousarray(table), allow_pickle=False)
-            file.write(bytes.fromhex(digest_of(table)))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    # Readable by others, as the umask says: a data home may be shared by a class.
+    with replacing(path) as file:
+        np.lib.format.write_array(file, np.ascontiguousarray(table), allow_pickle=False)
+        file.write(bytes.fromhex(digest_of(table)))
 
 
 def _kept_digest(path: Path) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,30 @@ def test_a_damaged_file_is_refused_in_one_sentence(
 ) -> None:
     damage(path)
     with pytest.raises(DataError, match=r"^The kept copy of Tiny is [^\n]+\.$"):
+        read_table(path, tiny)
+
+
+def test_no_flipped_bit_passes_or_is_a_traceback(path: Path, tiny: Contents) -> None:
+    whole = path.read_bytes()
+    begin = whole.index(b"\n") + 1
+    for at in [*range(begin), begin, len(whole) - 33]:
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << at % 7
+        path.write_bytes(damaged)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what Python 2 would have written
+            try:
+                table = read_table(path, tiny)
+            except DataError:
+                continue
+        assert table is not None and tiny.fault(table) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has no named pipes")
+def test_a_pipe_is_not_waited_for(path: Path, tiny: Contents) -> None:
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataError, match="is unusable: it cannot be read"):
         read_table(path, tiny)
 
 

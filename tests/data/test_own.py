@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
+import os
 import re
 import struct
 import zipfile
@@ -23,6 +25,7 @@ from neuralscope.data import (
     is_own_name,
     known_dataset,
     load_dataset,
+    own,
     own_datasets,
     remove_dataset,
     start_fetch,
@@ -394,6 +397,12 @@ class TestLimits:
         assert "larger than" in reason(tmp_path / "a.npz", tmp_path / "home")
 
 
+FACTS = [
+    *({"parts": [0, 30, 30]}, {"digest": "x"}, {"pixel_max": 0}, {"pixel_max": math.inf}),
+    *({"class_names": ["a", "b", "x"]}, {"image_shape": [6, 4]}, {"is_inverted": True}),
+]
+
+
 class TestWhatIsKept:
     @pytest.fixture
     def name(self, tmp_path: Path) -> str:
@@ -444,10 +453,21 @@ class TestWhatIsKept:
         record = compact_path(tmp_path, name).with_suffix(".json")
         record.write_bytes(text.encode("utf-8", "surrogatepass"))
         assert own_datasets(tmp_path) == {}
-        with pytest.raises(DataUnavailable):
+        with pytest.raises(DataUnavailable, match="tres-jolis-signes is damaged: add its file"):
             dataset_info(name, tmp_path)
 
-    @pytest.mark.parametrize("fact", [{"parts": [0, 30, 30]}, {"digest": "x"}, {"pixel_max": 0}])
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has no named pipes")
+    @pytest.mark.parametrize("suffix", [".npy", ".json"])
+    def test_a_pipe_in_its_place_is_not_waited_for(
+        self, suffix: str, name: str, tmp_path: Path
+    ) -> None:
+        path = compact_path(tmp_path, name).with_suffix(suffix)
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises(DataUnavailable, match="damaged"):
+            load_dataset(name, data_home=tmp_path)
+
+    @pytest.mark.parametrize("fact", FACTS)
     def test_a_record_must_fit_together(self, fact: Any, name: str, tmp_path: Path) -> None:
         record = compact_path(tmp_path, name).with_suffix(".json")
         record.write_text(json.dumps(json.loads(record.read_text()) | fact))
@@ -461,10 +481,10 @@ class TestWhatIsKept:
     def test_a_record_that_cannot_be_written_leaves_no_data_set(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def full(self: Path, *args: object, **options: object) -> None:
+        def full(path: Path) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(Path, "write_text", full)
+        monkeypatch.setattr(own, "replacing", full)
         with pytest.raises(DataError, match="No space left"):
             add_dataset(npz(x=X, y=Y), "mine", data_home=tmp_path)
         assert own_datasets(tmp_path) == {}
