@@ -330,7 +330,7 @@ def _setting(name: str, run: Run, key: str, snapshot: SnapshotInfo) -> None:
         st.selectbox(label, names, index=names.index(value), key=key, help=setting.help)
         return
     if name == "epochs" and snapshot.epoch >= value:
-        value = 2 * snapshot.epoch
+        value = min(2 * snapshot.epoch, setting.maximum)  # type: ignore[attr-defined]
     text = f"{value:g}" if isinstance(value, float) else setting.text(value)
     st.text_input(label, text, key=key, help=f"{setting.help} It is {setting.allowed}.")
 
