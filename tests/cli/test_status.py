@@ -144,7 +144,8 @@ def test_what_nobody_expected_of_the_machine_is_one_line(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_result_that_finds_no_room_is_told(start: Callable[..., Any]) -> None:
     with open("/dev/full", "w") as full:
-        outcome = start("runs", "list", "--json", streams={"stdout": full}).outcome()
+        command = ("runs", "list", "--json")
+        outcome = start(*command, streams={"stdout": full}, PYTHONUNBUFFERED="").outcome()
     assert outcome.status == 1
     assert outcome.err == (
         "neuralscope: standard output cannot be written: No space left on device.\n"
