@@ -18,8 +18,7 @@ from neuralscope.cli.status import status_of
 from neuralscope.engine import Network
 from neuralscope.errors import DataError, DataUnavailable, StoreError, StoreFull, WeightsError
 from neuralscope.runs import Store
-
-from .conftest import QUICK
+from tests.cli.conftest import QUICK
 
 Cli = Callable[..., Any]
 
