@@ -14,13 +14,47 @@
 
 The text of each is one sentence (or two) for the person at the screen: what is wrong, and what
 would be right. Anything else that is raised is a bug.
+
+Text that is not ours is `quoted` in it. Where that was forgotten, a message is cut all the same.
 """
 
 from __future__ import annotations
 
+LONGEST_MESSAGE = 450
+"""Characters of a message: what is wrong, where, and what to do fit in there."""
+
+
+def quoted(value: object, most: int = 80) -> str:
+    """Return a value from outside as it can stand in a message: on one line, never long.
+
+    >>> print(quoted("relu"), quoted("x" * 1_000, 12))
+    'relu' 'xxxxxxxx...
+    """
+    try:
+        shown = repr(value[: most + 1] if isinstance(value, str | bytes) else value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, a bottomless list
+        shown = "far too long"
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def shortened(message: str) -> str:
+    """Return a message that is no longer than `LONGEST_MESSAGE`, its middle left out.
+
+    It begins with what is wrong and ends with what to do; what is too long is mostly in between.
+    """
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    n_last = LONGEST_MESSAGE // 3
+    n_first = LONGEST_MESSAGE - n_last - len(" ... ")
+    return f"{message[:n_first]} ... {message[-n_last:]}"
+
 
 class NeuralScopeError(Exception):
     """Base of all errors that are explained to the user in one sentence."""
+
+    def __init__(self, message: str = "") -> None:
+        """Cut what nobody would read."""
+        super().__init__(shortened(message))
 
 
 class ConfigError(NeuralScopeError):
@@ -34,13 +68,7 @@ class ConfigError(NeuralScopeError):
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         """Put the three into one sentence."""
-        try:
-            shown = repr(value)
-        except ValueError:  # an integer of thousands of digits
-            shown = "far too long"
-        if len(shown) > 80:
-            shown = shown[:77] + "..."
-        super().__init__(f"{field} is {shown}, but must be {allowed}.")
+        super().__init__(f"{field} is {quoted(value)}, but must be {allowed}.")
         self.field = field
         self.value = value
         self.allowed = allowed

@@ -72,7 +72,7 @@ def check_writable(output: Path) -> None:
                 f"The output {output} cannot be written: there is no folder {output.parent}."
             )
         # As the weights will be written: under a temporary name, in the same folder.
-        tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.").close()
+        tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name[:40]}.").close()
     except OSError as error:
         is_refused = isinstance(error, PermissionError) or error.errno in FAULTS_OF_THE_DISK
         kind = WorkFailed if is_refused else Mistake
