@@ -271,3 +271,15 @@ def test_the_form_shows_what_it_allows(settings: dict[str, Any], open_page: Open
     page = open_page(run=None, **config.as_query())
     assert page.said("error") == []
     assert page.query == config.as_query()
+
+
+@pytest.mark.parametrize("page", VIEWS)
+def test_an_address_of_any_length_is_answered_in_short(
+    page: str, run_ids: dict[str, str], open_page: Open
+) -> None:
+    long = "x" * 100_000
+    names = ("of", "show", "kind", "order", "true", "digit", "view", "layer", "unit", "start")
+    query = dict.fromkeys([*SETTINGS, *names, "epoch", "compare", "runs", "search", "sort"], long)
+    for run in (run_ids["least"], long):
+        shown = open_page(f"pages/{page}.py", **query, run=run)
+        assert max(map(len, shown.said("error", "warning", "info")), default=0) < 500
