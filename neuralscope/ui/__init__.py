@@ -1,6 +1,7 @@
 """The Streamlit pieces that pages share.
 
 serve           the server, with everything loaded before it answers
+server          how it is set up: open files, sessions that have left, the browser
 resources       what all sessions of a server share: the store, the data sets, downloads
 frame           what surrounds every page
 address         the page's URL: the configuration, the run and the moment it shows
