@@ -284,7 +284,8 @@ def _compare(store: Store, config: RunConfig, rounds: int, sizes: list[int]) -> 
         sys.stdout.write(
             f"| {size} | {statistics.median(kept):.2f} ({min(kept):.2f} to {max(kept):.2f}) "
             f"| {middle:.2f} s | {late:.2f} s | {statistics.median(turns.redraws):.2f} "
-            f"| {statistics.median(turns.intervals):g} s | {statistics.median(turns.loads):.2f} |\n"
+            f"| {statistics.median(turns.intervals):.1f} s "
+            f"| {statistics.median(turns.loads):.2f} |\n"
         )
         sys.stdout.flush()
 
