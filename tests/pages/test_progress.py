@@ -10,7 +10,6 @@ from neuralscope import charts
 from neuralscope.runs import Store, list_snapshots
 from neuralscope.ui import curves, progress
 from neuralscope.ui.curves import Way
-
 from tests.pages.conftest import Runs
 
 PLAIN = Way("epoch", log=False, zoomed=False, smoothing=0.0)
