@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from neuralscope.ui import document, frame
+from neuralscope.ui import document, frame, server
 
 if __name__ == "__main__":  # for each viewer
     frame.navigation()
 else:  # for the server, once
-    app = st.App(__file__, routes=document.routes(), lifespan=document.lifespan)
+    app = st.App(__file__, routes=document.routes(), lifespan=server.lifespan)
