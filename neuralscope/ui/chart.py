@@ -108,6 +108,22 @@ def table(
     st.table(rows, border="horizontal", width=width, hide_index=hide_index, alt=alt)
 
 
+def grid(rows: pd.DataFrame, **options: Any) -> Any:
+    """Draw a table that the viewer can scroll, search and download.
+
+    What is downloaded of it, Streamlit writes in the browser, cell by cell as it stands. So what a
+    spreadsheet would compute is kept from it by a letter that nobody sees.
+
+    Args:
+        rows: The table.
+        options: Of `st.dataframe`.
+
+    Returns:
+        The selection, where there can be one.
+    """
+    return st.dataframe(charts.harmless(rows, guard="\N{WORD JOINER}"), **options)
+
+
 def _about(of: Moment | Run | None) -> tuple[str, str, bool]:
     """Return whose it is, of when, and whether it moves."""
     if isinstance(of, Moment):

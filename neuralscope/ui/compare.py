@@ -93,7 +93,7 @@ def _look(run_ids: tuple[str, ...], every: float | None) -> None:
     st.subheader("What differs", anchor=False)
     table = differences(found, epochs)
     if len(table):
-        st.dataframe(
+        chart.grid(
             table,
             hide_index=True,
             key="compare_table",

@@ -35,6 +35,7 @@ from neuralscope.runs.settings import Choice, ChoicePerLayer
 from neuralscope.runs.store import slots
 from neuralscope.ui import (
     address,
+    chart,
     config_form,
     contestants,
     data_notice,
@@ -459,7 +460,7 @@ def _table(
             }
         )
     rows.sort(key=lambda row: (row["Place"] == "–", row["Place"]))
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key="race_table")
+    chart.grid(pd.DataFrame(rows), hide_index=True, key="race_table")
 
 
 def _fairness(race: races.Race) -> str:

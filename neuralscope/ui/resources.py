@@ -7,7 +7,7 @@ their session state.
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from neuralscope.data import (
     load_dataset,
     start_fetch,
 )
-from neuralscope.errors import DataUnavailable
+from neuralscope.errors import DataUnavailable, NeuralScopeError
 from neuralscope.runs import (
     Estimate,
     Run,
@@ -37,6 +37,7 @@ from neuralscope.runs import (
     load_snapshot,
     measure_epoch,
 )
+from neuralscope.ui import failures
 
 MOST_MISTAKES = 18
 MOST_UNITS = 128
@@ -102,8 +103,8 @@ def fetches() -> Fetches:
 
 
 @st.cache_resource(show_spinner=False)
-def _bench() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="estimate")
+def _bench() -> failures.Background:
+    return failures.Background("estimate")
 
 
 def estimate(config: RunConfig) -> Future[Estimate]:
@@ -115,10 +116,23 @@ def estimate(config: RunConfig) -> Future[Estimate]:
     return _estimate(json.dumps(measured.as_dict()), measured)
 
 
+def measured_seconds(config: RunConfig) -> tuple[float | None, str]:
+    """Return the seconds that an epoch takes, None where that is not known, and why it is not.
+
+    The reason is a sentence, or empty while it is being measured.
+    """
+    measuring = estimate(config)
+    try:
+        return (measuring.result().seconds_per_epoch if measuring.done() else None), ""
+    except NeuralScopeError as error:
+        return None, str(error)
+
+
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _estimate(key: str, _config: RunConfig) -> Future[Estimate]:
     info = dataset_info(_config.dataset)
-    return _bench().submit(
+    return _bench().start(
+        "Measuring the time for an epoch",
         measure_epoch,
         _config,
         n_train=info.n_train,
