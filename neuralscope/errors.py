@@ -8,7 +8,9 @@
     ├── WeightsError                 a weights file or snapshot cannot be used
     ├── TransferError                a run cannot be exported, or a file not imported
     └── StoreError                   the run store cannot be read or written
-        └── RunNotFound              no such run in the store
+        ├── RunNotFound              no such run in the store
+        ├── StoreBusy                another program holds the write lock; it will let go of it
+        └── StoreFull                the disk is full; somebody can make room
 
 The text of each is one sentence (or two) for the person at the screen: what is wrong, and what
 would be right. Anything else that is raised is a bug.
@@ -79,3 +81,11 @@ class StoreError(NeuralScopeError):
 
 class RunNotFound(StoreError):
     """There is no such run in the store."""
+
+
+class StoreBusy(StoreError):
+    """Another program holds the run store's write lock: it cannot be written yet."""
+
+
+class StoreFull(StoreError):
+    """The disk of the run store is full: nothing can be written until there is room."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from neuralscope.errors import StoreError
+from neuralscope.errors import StoreBusy, StoreError, StoreFull
 
 FILE_NAME = "neuralscope.sqlite3"
 APPLICATION_ID = 0x4E53_6370  # 'NScp': tells our databases from other people's
@@ -231,9 +231,19 @@ class Database:
             yield self._connection
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection inside a transaction: all of it happens, or nothing."""
+    def writing(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
+        """Give the connection inside a transaction: all of it happens, or nothing.
+
+        Args:
+            patience: Seconds to wait for other programs that write; None for `PATIENCE`.
+
+        Raises:
+            StoreBusy: The store could not be had within that time.
+            StoreFull: The disk is full.
+        """
+        seconds = PATIENCE if patience is None else patience
         with self._lock, self._explained():
+            self._connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -248,9 +258,9 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(
-                f"The run store {self.path.parent} failed: {_reason(error)}."
-            ) from error
+            code = getattr(error, "sqlite_errorname", "") or ""
+            kind = {"SQLITE_BUSY": StoreBusy, "SQLITE_FULL": StoreFull}.get(code, StoreError)
+            raise kind(f"The run store {self.path.parent} failed: {_reason(error)}.") from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -273,6 +283,6 @@ _REASONS = {
     "SQLITE_PERM": "it cannot be written",
     "SQLITE_NOTADB": f"its {FILE_NAME} is not a database; move it away or choose another store",
     "SQLITE_CORRUPT": "its database is damaged",
-    "SQLITE_BUSY": f"other programs kept it busy for {PATIENCE:.0f} s",
+    "SQLITE_BUSY": "other programs kept it busy",
     "SQLITE_IOERR": "the disk reports an error",
 }

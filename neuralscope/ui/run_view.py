@@ -61,7 +61,9 @@ it is looked for so eagerly."""
 MOST_BINS = 250
 METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
 MANY_EPOCHS, WIDE_METRIC = 1_000, 224  # of which '1,000 of 1,000' would be cut off in that
-MARKED_EVENTS = ("paused", "resumed", "learning_rate", "restored", "continued", "forked")
+MARKED_EVENTS = (
+    *("paused", "resumed", "learning_rate", "restored", "continued", "forked", "delayed"),
+)
 
 BADGES: dict[str, tuple[str, Any, str]] = {
     QUEUED: ("Queued", "gray", ":material/hourglass_empty:"),

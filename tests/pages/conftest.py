@@ -44,7 +44,7 @@ from neuralscope.runs.snapshots import SnapshotKeeper
 from neuralscope.runs.trainer import Trainer
 from neuralscope.runs.writer import Writer
 from neuralscope.ui import address, resources
-from tests.writing import owner
+from tests.writing import owner, take_commands
 
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE = 20.0
@@ -248,7 +248,7 @@ class HandRun:
 
     def commands(self) -> list[tuple[str, float | None]]:
         """Return what has been asked of the trainer since the last time."""
-        return [tuple(command) for command in owner(self.store, self.run_id).take_commands()]
+        return [tuple(command) for command in take_commands(self.store, self.run_id)]
 
 
 class Runs:
