@@ -9,8 +9,8 @@
     ├── TransferError                a run cannot be exported, or a file not imported
     └── StoreError                   the run store cannot be read or written
         ├── RunNotFound              no such run in the store
-        ├── StoreBusy                another program holds the write lock; it will let go of it
-        └── StoreFull                the disk is full; somebody can make room
+        ├── StoreBusy                others are writing to it for too long
+        └── StoreFull                there is no room left on its disk
 
 The text of each is one sentence (or two) for the person at the screen: what is wrong, and what
 would be right. Anything else that is raised is a bug.
@@ -84,8 +84,8 @@ class RunNotFound(StoreError):
 
 
 class StoreBusy(StoreError):
-    """Another program holds the run store's write lock: it cannot be written yet."""
+    """Others are writing to the store for longer than one wants to wait."""
 
 
 class StoreFull(StoreError):
-    """The disk of the run store is full: nothing can be written until there is room."""
+    """There is no room left on the disk of the store."""

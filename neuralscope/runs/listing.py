@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from weakref import WeakSet
 
 from neuralscope.errors import StoreError
 from neuralscope.runs import rows as run_rows
@@ -33,9 +32,6 @@ _LAST = (
     "(SELECT validation_accuracy FROM epochs WHERE epochs.run_id = runs.run_id "
     "AND epochs.epoch > 0 ORDER BY epochs.epoch DESC LIMIT 1)"
 )
-
-_TAUGHT: WeakSet[Database] = WeakSet()
-"""Databases whose connection knows the functions that the queries call."""
 
 _SHORTEST_ID = 4
 """Characters of an id that find a run; menus show its last four to tell equal names apart."""
@@ -148,10 +144,8 @@ def list_runs(store: Store, query: Query) -> Listing:
 def _reading(database: Database) -> Iterator[sqlite3.Connection]:
     """Give the connection for queries that call functions of ours."""
     with database.reading() as db:
-        if database not in _TAUGHT:  # once: SQLite refuses while any statement is under way
-            db.create_function("folded", 1, _folded, deterministic=True)
-            db.create_function("is_found", 5, _is_found, deterministic=True)
-            _TAUGHT.add(database)
+        db.create_function("folded", 1, _folded, deterministic=True)
+        db.create_function("is_found", 5, _is_found, deterministic=True)
         yield db
 
 

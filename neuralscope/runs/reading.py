@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from pathlib import Path
 
@@ -10,11 +9,9 @@ import numpy as np
 
 from neuralscope.engine import LayerHealth
 from neuralscope.errors import RunNotFound
-from neuralscope.runs.database import Database
+from neuralscope.runs.database import RUN_ID, Database
 from neuralscope.runs.records import ACTIVE, QUEUED, EpochHealth, Epochs, Event, Run, Steps
 from neuralscope.runs.rows import readable, run_from, shortened
-
-_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,8}")
 
 
 class Reading:
@@ -86,7 +83,7 @@ class Reading:
         Raises:
             RunNotFound: The id has not the form of one, and so must not become a path.
         """
-        if not _RUN_ID.fullmatch(run_id):
+        if not RUN_ID.fullmatch(run_id):
             raise self.not_found(run_id)
         return self.path / run_id
 

@@ -224,7 +224,8 @@ def test_a_store_that_cannot_be_written_any_more_ends_it(
 ) -> None:
     def trip(record: Record) -> None:
         if record.step == 50:
-            store._database._connection.execute("PRAGMA query_only = ON")
+            with store.database.writing() as db:
+                db.execute("PRAGMA query_only = ON")
 
     run_id = store.create(config)
     with pytest.raises(StoreError, match="cannot be written"):
@@ -279,7 +280,7 @@ def test_a_run_that_is_deleted_ends(
 ) -> None:
     def delete(record: Record) -> None:
         if record.step == 50:
-            with store._database.writing() as db:
+            with store.database.writing() as db:
                 db.execute("DELETE FROM runs")
 
     run_id = store.create(long_config)

@@ -327,7 +327,7 @@ def test_a_trainer_whose_run_is_deleted_ends(
 ) -> None:
     process = laboratory.start(long_config, stderr=subprocess.PIPE)
     process.until_steps()
-    with laboratory.store._database.writing() as db:
+    with laboratory.store.database.writing() as db:
         db.execute("DELETE FROM runs")
     shutil.rmtree(laboratory.store.folder(process.run_id), ignore_errors=True)
     assert process.ended() == 1
