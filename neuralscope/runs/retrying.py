@@ -96,10 +96,10 @@ class Retrying:
         if self._n_failures == 1:  # which may be over in a moment: nothing to talk about
             self._since = now
         if self._n_failures == 2:
-            self._reason = (
-                "the disk was full" if isinstance(error, StoreFull) else "the store was busy"
-            )
-            self._say(f"Cannot write for now: {error} Trying again until it works.")
+            is_full = isinstance(error, StoreFull)
+            self._reason = "the disk was full" if is_full else "the store was busy"
+            sentence = str(error) if is_full else "Another program keeps the run store busy."
+            self._say(f"Cannot write for now: {sentence} Trying again until it works.")
 
     def _succeed(self) -> None:
         n_failures, self._n_failures, self._waits = self._n_failures, 0, False
