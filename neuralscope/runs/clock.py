@@ -26,6 +26,10 @@ class Clock:
         """Go on from this many seconds."""
         self._seconds, self._since = seconds, time.perf_counter()
 
+    def leave_out(self, seconds: float) -> None:
+        """Go back by time that has passed since it was last set going; quicker than to stop it."""
+        self._seconds -= seconds
+
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Stand still for as long as the context lasts."""

@@ -243,8 +243,11 @@ class Trainer:
                 keep = partial(keeper.keep_epoch, training, record.validation_accuracy)
                 self._files.insist(partial(keep, logbook.clock.seconds), mailbox.obey)
             self._on_record(record)
-            with logbook.clock.stopped():  # the caller's time is none of the training's
+            handed_over = time.perf_counter()
+            try:
                 yield record
+            finally:  # the caller's time is none of the training's
+                logbook.clock.leave_out(time.perf_counter() - handed_over)
             if isinstance(record, Diverged | Restored):
                 return
 

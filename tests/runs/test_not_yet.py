@@ -29,6 +29,7 @@ from neuralscope.runs import (
     rows,
     snapshots,
     trainer,
+    writer,
 )
 from neuralscope.runs.clock import Clock
 from neuralscope.runs.database import FILE_NAME
@@ -229,6 +230,18 @@ def test_told_to_end_it_ends_although_nothing_can_be_written_and_can_be_resumed(
     assert outcome(store, run_id) == undisturbed
 
 
+def test_a_run_whose_turn_has_not_come_does_not_ask_for_the_lock(
+    store: Store, other: OtherProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "slots", lambda: 0)
+    waiting = Writer(store, store.create(CONFIG), patience=0.0)
+    other.lock()
+    assert not waiting.claim_slot()
+    monkeypatch.setattr(writer, "slots", lambda: 1)
+    with pytest.raises(StoreBusy):
+        waiting.claim_slot()
+
+
 # Commands ----------------------------------------------------------------------------------------
 
 
@@ -363,12 +376,12 @@ def test_a_full_disk_under_the_database_is_waited_for_as_well(
 ) -> None:
     n_failures, record = 0, Writer.record
 
-    def fail(writer: Writer, progress: Any, *rest: Any) -> None:
+    def fail(self: Writer, progress: Any, *rest: Any) -> None:
         nonlocal n_failures
         if progress is not None and progress.step >= 50 and n_failures < 3:
             n_failures += 1
             raise StoreFull("The run store failed: the disk is full.")
-        record(writer, progress, *rest)
+        record(self, progress, *rest)
 
     monkeypatch.setattr(Writer, "record", fail)
     run_id = store.create(CONFIG)
