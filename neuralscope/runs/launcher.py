@@ -1,4 +1,4 @@
-"""Starting a trainer from the dashboard: a process of its own that ends when its owner does."""
+"""Starting trainers from the dashboard: processes of their own, which outlive it if it crashes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from neuralscope.errors import StoreError
+from neuralscope.runs import life
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.records import FAILED
 from neuralscope.runs.store import Store
@@ -34,15 +35,18 @@ def start_trainer(store: Store, run_id: str) -> None:
     What the trainer prints, should it ever, is kept in the run's folder as `trainer.log`.
 
     Raises:
-        StoreError: No process can be started; the run has failed then.
+        StoreError: Another trainer holds the run, or no process can be started; the run has failed
+            then.
     """
     folder = store.folder(run_id)
+    held = life.take(folder)
     command = [
         *(sys.executable, "-m", "neuralscope.runs.trainer", run_id),
-        *("--store", str(store.path.resolve()), "--owner", str(os.getpid())),
+        *("--store", str(store.path.resolve())),
     ]
+    if life.CAN_HAND_OVER:
+        command += ["--lock", str(held.descriptor)]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with (folder / LOG_NAME).open("wb") as log:
             process = subprocess.Popen(
                 command,
@@ -50,12 +54,15 @@ def start_trainer(store: Store, run_id: str) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the dashboard; the trainer sees it go
+                start_new_session=True,  # Ctrl-C and a closed terminal are for the dashboard
+                pass_fds=(held.descriptor,) if life.CAN_HAND_OVER else (),
             )
     except OSError as error:
         reason = f"No trainer could be started: {error.strerror or error}."
         Writer(store, run_id).end(FAILED, reason)
         raise StoreError(reason) from error
+    finally:
+        held.leave()
     # Somebody has to wait for a child, or it stays in the process table as a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
 

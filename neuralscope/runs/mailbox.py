@@ -6,7 +6,6 @@ and stopped all the same, and that it was is written down later.
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -47,23 +46,19 @@ class Mailbox:
         status: Queued, running or paused, as was asked for last.
     """
 
-    def __init__(
-        self, store: Store, logbook: Logbook, on_wait: Callable[[int], None], owner: int | None
-    ) -> None:
+    def __init__(self, store: Store, logbook: Logbook, on_wait: Callable[[int], None]) -> None:
         """Wait in the queue.
 
         Args:
             store: Where the run is kept.
             logbook: Its logbook.
             on_wait: Is told the place in the queue, or 0 for a pause, over and over while waiting.
-            owner: Parent process without which the run is unwanted; None for nobody.
         """
         self.status = QUEUED
         self._store = store
         self._logbook = logbook
         self._writer = logbook.writer
         self._on_wait = on_wait
-        self._owner = owner
         self._written_status = QUEUED
         self._signal = ""  # name of the signal that told it to end
         self._deadline: float | None = None  # once it was told to end
@@ -150,8 +145,6 @@ class Mailbox:
     def _check_wanted(self) -> None:
         if self._signal:
             raise Ended(INTERRUPTED, f"Interrupted by {self._signal}.")
-        if self._owner is not None and os.getppid() != self._owner:
-            raise Ended(INTERRUPTED, "The dashboard that started it was closed.")
         if not self._writer.is_mine():
             raise Disowned(
                 f"Run {self._writer.run_id} was deleted or is trained by another process."

@@ -5,9 +5,9 @@
                   └──> finished, stopped, diverged, failed, interrupted
 
 It asks the engine for one record after the other. Between two of them it obeys what is in the
-`mailbox`, writes down what is in the `logbook`, and keeps snapshots. A trainer whose owner is gone,
-or that is told to by SIGTERM, SIGHUP or Ctrl-C, saves a snapshot and ends as interrupted. A run
-that has left snapshots goes on from there (see `continuation`).
+`mailbox`, writes down what is in the `logbook`, and keeps snapshots. A trainer that is told to end
+by SIGTERM, SIGHUP or Ctrl-C saves a snapshot and ends as interrupted; it outlives whoever started
+it. A run that has left snapshots goes on from there (see `continuation`).
 
 `python -m neuralscope.runs.trainer` is how the dashboard starts one; the command line runs the same
 class in its own process.
@@ -21,7 +21,6 @@ import argparse
 import os
 import secrets
 import sys
-import threading
 import time
 import traceback
 from collections import deque
@@ -54,9 +53,6 @@ from neuralscope.runs.snapshots import SnapshotKeeper, list_snapshots
 from neuralscope.runs.store import Store
 from neuralscope.runs.writer import Disowned, Writer
 
-HEARTBEAT_EVERY = 1.0
-"""Seconds between two signs of life."""
-
 POLL_EVERY = 0.05
 """Seconds between two looks at the commands."""
 
@@ -84,7 +80,6 @@ class Trainer:
         *,
         dataset: Dataset | None = None,
         network: Network | None = None,
-        owner: int | None = None,
         is_watched: bool = True,
         on_record: Callable[[Record], None] = lambda record: None,
         on_wait: Callable[[int], None] = lambda place: None,
@@ -97,7 +92,6 @@ class Trainer:
             run_id: Which it is.
             dataset: What it is trained on, if it is loaded already.
             network: Trained in place, if given; else a fresh one.
-            owner: Parent process without which the run is unwanted; None for nobody.
             is_watched: Whether to leave a core to a browser (see `cores`), if the run is new.
             on_record: Is shown every record.
             on_wait: Is told the place in the queue, or 0 for a pause, over and over while waiting.
@@ -119,7 +113,7 @@ class Trainer:
         self._on_record = on_record
         token = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._logbook = Logbook(Writer(store, run_id, token, patience=PATIENCE), on_trouble)
-        self._mailbox = Mailbox(store, self._logbook, on_wait, owner)
+        self._mailbox = Mailbox(store, self._logbook, on_wait)
         # Of rows and files either may be impossible to write alone.
         self._rows = self._logbook.retrying
         self._files = Retrying(self._logbook.clock, on_trouble, self._logbook.tell_delay)
@@ -142,15 +136,9 @@ class Trainer:
         Raises:
             StoreError: The store cannot be written any more, or the run is not ours any more.
         """
-        over = threading.Event()
-        heart = threading.Thread(target=self._beat, args=(over,), daemon=True)
-        self._rows.insist(self._logbook.writer.adopt, self._mailbox.check_deadline)
-        heart.start()
-        try:
+        with self._store.holding(self._run_id):
+            self._rows.insist(self._logbook.writer.adopt, self._mailbox.check_deadline)
             yield from self._run_guarded()
-        finally:
-            over.set()
-            heart.join()
 
     def _run_guarded(self) -> Iterator[Record]:
         """Whatever goes wrong ends up in the store, in words."""
@@ -338,14 +326,6 @@ class Trainer:
         )
         self._rows.insist(end, self._mailbox.check_deadline)
 
-    def _beat(self, over: threading.Event) -> None:
-        """In a thread of its own: sign of life, however long a step takes."""
-        while not over.wait(HEARTBEAT_EVERY):
-            try:
-                self._logbook.writer.beat()
-            except StoreError:
-                continue  # the next one may get through; the main thread will meet the reason
-
 
 def _explain(diverged: Diverged) -> str:
     return (
@@ -377,17 +357,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="neuralscope.runs.trainer", description=main.__doc__)
     parser.add_argument("run_id")
     parser.add_argument("--store", required=True)
-    parser.add_argument("--owner", type=int, help="parent process that must stay alive")
+    parser.add_argument("--lock", type=int, help="descriptor of the run's lock, if it is held")
     options = parser.parse_args(arguments)
     try:
         with Store(options.store) as store:
-            trainer = Trainer(
-                store,
-                options.run_id,
-                owner=options.owner,
-                on_trouble=_say,
-            )
-            run = trainer.run()
+            if options.lock is not None:
+                store.inherit(options.run_id, options.lock)
+            run = Trainer(store, options.run_id, on_trouble=_say).run()
     except NeuralScopeError as error:
         _say(str(error))
         return 1

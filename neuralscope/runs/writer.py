@@ -80,9 +80,8 @@ class Writer:
                 (now, self.run_id),
             )
             db.execute(
-                "UPDATE runs SET trainer = ?, status = ?, heartbeat = ?, message = '' "
-                "WHERE run_id = ?",
-                (self.token, QUEUED, now, self.run_id),
+                "UPDATE runs SET trainer = ?, status = ?, message = '' WHERE run_id = ?",
+                (self.token, QUEUED, self.run_id),
             )
 
     @contextmanager
@@ -146,11 +145,10 @@ class Writer:
 
     def enqueue(self) -> None:
         """Put the run at the end of the queue."""
-        now = time.time()
         with self._writing() as db:
             db.execute(
-                "UPDATE runs SET status = ?, queued = ?, heartbeat = ? WHERE run_id = ?",
-                (QUEUED, now, now, self.run_id),
+                "UPDATE runs SET status = ?, queued = ? WHERE run_id = ?",
+                (QUEUED, time.time(), self.run_id),
             )
 
     def claim_slot(self) -> bool:
@@ -169,11 +167,6 @@ class Writer:
     def _is_next(self) -> bool:
         n_running = sum(run.status == RUNNING for run in self._store.active_runs())
         return n_running < slots() and self._store.place_in_queue(self.run_id) == 1
-
-    def beat(self) -> None:
-        """Give a sign of life."""
-        with self._writing() as db:
-            db.execute("UPDATE runs SET heartbeat = ? WHERE run_id = ?", (time.time(), self.run_id))
 
     def has_commands(self) -> bool:
         """Return whether there are commands that nobody has taken yet."""
@@ -352,6 +345,7 @@ class Writer:
                     self.run_id,
                 ),
             )
+        self._store.withdraw(self.run_id)  # no trainer is going to take it
 
     # Snapshots -----------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ import functools
 import io
 import itertools
 import json
-import math
 import re
 import subprocess
 import time
@@ -37,7 +36,6 @@ from neuralscope.runs import (
     Store,
     estimate,
 )
-from neuralscope.runs import rows as run_rows
 from neuralscope.runs.experiment import prepare
 from neuralscope.runs.records import Event, Progress, StepBlock
 from neuralscope.runs.snapshots import SnapshotKeeper
@@ -254,18 +252,13 @@ class HandRun:
 class Runs:
     """Makes runs in each state they can be in."""
 
-    def __init__(self, store: Store, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self._patch = patch
-        self.hold_alive()
-
-    def hold_alive(self) -> None:
-        """Take no active run for dead, however slow this machine is."""
-        self._patch.setattr(run_rows, "HEARTBEAT_LOST", math.inf)
 
     def lose_trainers(self) -> None:
-        """Let it be long ago that any trainer gave a sign of life."""
-        self._patch.setattr(run_rows, "HEARTBEAT_LOST", -math.inf)
+        """Let everybody who trains a run, or was going to, be gone."""
+        for run_id in self.store.held():
+            self.store.withdraw(run_id)
 
     def queued(self, **settings: Any) -> HandRun:
         return HandRun(self.store, config(**settings))
@@ -322,8 +315,8 @@ def store(run_store: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def runs(store: Store, monkeypatch: pytest.MonkeyPatch) -> Runs:
-    return Runs(store, monkeypatch)
+def runs(store: Store) -> Runs:
+    return Runs(store)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -26,13 +26,13 @@ from neuralscope.runs import (
     logbook,
     mailbox,
     retrying,
-    rows,
     snapshots,
     trainer,
     writer,
 )
 from neuralscope.runs.clock import Clock
 from neuralscope.runs.database import FILE_NAME
+from neuralscope.runs.life import LOCK_NAME
 from neuralscope.runs.retrying import Retrying
 from neuralscope.runs.snapshots import load_state
 from neuralscope.runs.trainer import Trainer, main
@@ -98,7 +98,7 @@ def outcome(store: Store, run_id: str) -> dict[str, Any]:
     run, epochs, steps = store.run(run_id), store.epochs(run_id), store.steps(run_id)
     infos = list_snapshots(store, run_id)
     files = sorted(path.name for path in store.folder(run_id).iterdir())
-    assert files == sorted(f"{info.name}.npz" for info in infos)
+    assert files == [*sorted(f"{info.name}.npz" for info in infos), LOCK_NAME]
     return {
         "run": (run.status, run.message, run.epoch, run.step),
         "best": (run.best_epoch, run.best_validation_accuracy),
@@ -223,9 +223,7 @@ def test_told_to_end_it_ends_although_nothing_can_be_written_and_can_be_resumed(
     with pytest.raises(StoreError, match=r"was told to end while nothing could be written\. What"):
         Trainer(store, run_id, dataset=digits, on_record=watch, on_trouble=kill).run()
     other.let_go()
-    with monkeypatch.context() as patch:
-        patch.setattr(rows, "HEARTBEAT_LOST", -1.0)  # without waiting until it is certain
-        lineage.resume(store, run_id)
+    lineage.resume(store, run_id)
     Trainer(store, run_id, dataset=digits).run()
     assert outcome(store, run_id) == undisturbed
 
@@ -432,7 +430,7 @@ def test_what_works_at_the_second_try_is_not_worth_a_word() -> None:
 
 def test_told_to_end_twice_it_waits_no_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = store.create(CONFIG)
-    box = mailbox.Mailbox(store, logbook.Logbook(Writer(store, run_id)), lambda place: None, None)
+    box = mailbox.Mailbox(store, logbook.Logbook(Writer(store, run_id)), lambda place: None)
     box.check_deadline()
     box.hurry()
     box.check_deadline()
