@@ -7,6 +7,7 @@ rate_test   which learning rate to give a configuration
 database    the SQLite file
 names       what a run is called while nobody has named it
 life        whether somebody trains a run
+last_words  what a trainer printed before it ended
 records     what is kept of a run, as values
 rows        from the tables to records
 reading     what can be asked of a store

@@ -9,7 +9,7 @@ import numpy as np
 
 from neuralscope.engine import LayerHealth
 from neuralscope.errors import RunNotFound
-from neuralscope.runs import life
+from neuralscope.runs import last_words, life
 from neuralscope.runs.database import RUN_ID, Database
 from neuralscope.runs.records import ACTIVE, QUEUED, EpochHealth, Epochs, Event, Run, Steps
 from neuralscope.runs.rows import readable, run_from, shortened
@@ -98,11 +98,28 @@ class Reading:
             ).fetchall()
         return [row["run_id"] for row in rows if self.is_held(row["run_id"])]
 
+    def oldest_command(self, run_id: str) -> int | None:
+        """Return the number of the oldest command that the trainer has not taken yet, or None."""
+        with self.database.reading() as db:
+            number: int | None = db.execute(
+                "SELECT min(id) FROM commands WHERE run_id = ? AND handled IS NULL", (run_id,)
+            ).fetchone()[0]
+        return number
+
+    def log(self, run_id: str) -> str | None:
+        """Return the end of what a run's trainer printed; None where it has no log.
+
+        One that was started in a terminal prints there.
+        """
+        return last_words.read(self.folder(run_id))
+
     def _death(self, run_id: str, status: str, trainer: str) -> str:
         """Return why a run that should be active is not, in a sentence."""
-        if status == QUEUED and not trainer:
+        log = self.log(run_id)
+        if status == QUEUED and not trainer and log is None:
             return "It was queued, but no training process took it up."
-        return "Its training process ended unexpectedly."
+        reason = last_words.last_line(log or "").rstrip(".")
+        return f"Its training process ended unexpectedly{reason and ': '}{reason}."
 
     def folder(self, run_id: str) -> Path:
         """Return the folder of a run's snapshots.

@@ -4,6 +4,7 @@
       neuralscope.sqlite3         runs, epochs, steps, events, commands (see `database`)
       20261123-101502-3fa9/       one folder a run
         epoch-00012.npz           snapshots (see `snapshots`)
+        trainer.log               what a trainer that the dashboard started printed (`last_words`)
         trainer.lock              held while a process trains the run (see `life`)
 
 A trainer and the dashboards that watch it share nothing but this. The dashboard speaks to the
@@ -27,7 +28,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from neuralscope.errors import ConfigError, StoreError
-from neuralscope.runs import life
+from neuralscope.runs import last_words, life
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.machine import usable_cores
 from neuralscope.runs.names import describe, redescribe
@@ -139,6 +140,7 @@ class Store(Reading):
         """Hold a run, until it is known that its row could not be written."""
         life.promise(self.folder(run_id))
         self._promised.add(run_id)
+        last_words.remove(self.folder(run_id))
         undo.callback(self.withdraw, run_id)
 
     def withdraw(self, run_id: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from neuralscope.errors import StoreError
 from neuralscope.runs import RunConfig, Store, launch, launcher
-from neuralscope.runs.launcher import LOG_NAME
+from neuralscope.runs.last_words import LOG_NAME
 
 if TYPE_CHECKING:
     from tests.runs.conftest import Laboratory

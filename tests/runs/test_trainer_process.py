@@ -28,7 +28,7 @@ from neuralscope.runs import (
     new_network,
     train,
 )
-from neuralscope.runs.launcher import LOG_NAME
+from neuralscope.runs.last_words import LOG_NAME
 from neuralscope.runs.life import LOCK_NAME
 from neuralscope.runs.trainer import Trainer
 from tests.writing import owner
@@ -266,7 +266,8 @@ def test_a_killed_trainer_is_interrupted_for_whoever_looks(
     assert process.ended() == -signal.SIGKILL
     run = process.run
     assert run.status == "interrupted"  # at once
-    assert run.message.startswith("Its training process ended unexpectedly")
+    killed = "Its training process ended unexpectedly: killed by SIGKILL (out of memory?)."
+    process.until(lambda run: run.message == killed, "the reason")
     assert_each_step_is_there_once(process)
     # Whatever was being written when it died: what is listed is whole.
     infos = list_snapshots(laboratory.store, run.run_id)
