@@ -1,20 +1,21 @@
-"""Starting a trainer from the dashboard: a process of its own that ends when its owner does."""
+"""Starting trainers from the dashboard: processes of their own, which outlive it if it crashes."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 from neuralscope.errors import StoreError
+from neuralscope.runs import last_words, life
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.records import FAILED
 from neuralscope.runs.store import Store
 from neuralscope.runs.writer import Writer
-
-LOG_NAME = "trainer.log"
 
 
 def launch(store: Store, config: RunConfig, name: str = "") -> str:
@@ -31,33 +32,48 @@ def launch(store: Store, config: RunConfig, name: str = "") -> str:
 def start_trainer(store: Store, run_id: str) -> None:
     """Start a trainer for a queued run.
 
-    What the trainer prints, should it ever, is kept in the run's folder as `trainer.log`.
+    What the trainer prints is kept (see `last_words`).
 
     Raises:
-        StoreError: No process can be started; the run has failed then.
+        StoreError: Another trainer holds the run, or no process can be started; the run has failed
+            then.
     """
     folder = store.folder(run_id)
+    held = life.take(folder)
     command = [
         *(sys.executable, "-m", "neuralscope.runs.trainer", run_id),
-        *("--store", str(store.path.resolve()), "--owner", str(os.getpid())),
+        *("--store", str(store.path.resolve())),
     ]
+    if life.CAN_HAND_OVER:
+        command += ["--lock", str(held.descriptor)]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOG_NAME).open("wb") as log:
+        log = last_words.begin(folder)
+        try:
             process = subprocess.Popen(
                 command,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the dashboard; the trainer sees it go
+                start_new_session=True,  # Ctrl-C and a closed terminal are for the dashboard
+                pass_fds=(held.descriptor,) if life.CAN_HAND_OVER else (),
             )
+        except BaseException:
+            log.close()
+            raise
     except OSError as error:
         reason = f"No trainer could be started: {error.strerror or error}."
         Writer(store, run_id).end(FAILED, reason)
         raise StoreError(reason) from error
-    # Somebody has to wait for a child, or it stays in the process table as a zombie.
-    threading.Thread(target=process.wait, daemon=True).start()
+    finally:
+        held.leave()
+    threading.Thread(target=_wait_for, args=(process, log), daemon=True).start()
+
+
+def _wait_for(process: subprocess.Popen[bytes], log: BinaryIO) -> None:
+    """Take note of a trainer's end; else it would stay in the process table as a zombie."""
+    with log, contextlib.suppress(OSError):  # a full disk: then nobody is told by what
+        last_words.add_end(log, process.wait())
 
 
 def environment() -> dict[str, str]:

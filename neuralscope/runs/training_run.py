@@ -119,6 +119,7 @@ def train(
         threads = blas_threads(network.sizes, config.batch_size)
         cores = Cores(processes=1, blas_threads=threads)
         Writer(place, run_id).set_machine(cores._asdict())
+        place.withdraw(run_id)  # one that is never begun must not keep others waiting
     return TrainingRun(config, network, _kept(store, run_id, dataset, network), run_id)
 
 
