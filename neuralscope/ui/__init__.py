@@ -2,6 +2,7 @@
 
 serve           the server, with everything loaded before it answers
 server          how it is set up: open files, sessions that have left, the browser
+closing         what becomes of trainings when the server is closed
 resources       what all sessions of a server share: the store, the data sets, downloads
 frame           what surrounds every page
 address         the page's URL: the configuration, the run and the moment it shows
