@@ -213,6 +213,7 @@ def _begin_with(store: Store, child: str, info: SnapshotInfo, state: State, dige
         write_state(store, child, info, state)
         Writer(store, child).set_data_digest(digest)
     except NeuralScopeError:
+        store.withdraw(child)
         with store.database.writing() as db:
             db.execute("DELETE FROM runs WHERE run_id = ?", (child,))
         shutil.rmtree(store.folder(child), ignore_errors=True)
@@ -340,7 +341,11 @@ def reproduce(store: Store, run_id: str) -> str:
     if beginning is not None:
         _begin_with(store, again, *beginning, run.data_digest)
     if (cores := recorded(run.machine)) is not None:
-        Writer(store, again).set_machine(cores._asdict())
+        try:
+            Writer(store, again).set_machine(cores._asdict())
+        except BaseException:
+            store.withdraw(again)  # nobody is going to train it
+            raise
     return again
 
 

@@ -1,6 +1,7 @@
 """The Streamlit pieces that pages share.
 
 serve           the server, with everything loaded before it answers
+closing         what becomes of trainings when the server is closed
 resources       what all sessions of a server share: the store, the data sets, downloads
 frame           what surrounds every page
 address         the page's URL: the configuration, the run and the moment it shows

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from neuralscope.ui import frame
+from neuralscope.ui import closing, frame
 
 
 def routes() -> list[Route]:
@@ -43,12 +43,15 @@ def document() -> str:
 async def lifespan(app: object) -> AsyncIterator[None]:
     """Open the browser when the server answers, unless it is told not to (`server.headless`).
 
+    In the end trainings end with it.
+
     Streamlit does so itself, but not for a server with routes of its own.
     """
     opening = None
     if not st.get_option("server.headless"):
         opening = asyncio.create_task(_open_browser())
-    yield
+    async with closing.ending_trainings():
+        yield
     if opening is not None:
         opening.cancel()
 

@@ -361,7 +361,7 @@ def test_a_store_that_cannot_be_written_is_told(
 
 def test_real_trainers_run_a_race_from_the_page(store: Store, opened: Open) -> None:
     load_dataset("digits")  # its compact copy is then there for the trainers
-    store.create(BASE)
+    store.withdraw(store.create(BASE))
     page = opened().set("Values", "0.3; 0.01").set("Epochs", 3).click("Start race of 2")
     deadline = time.monotonic() + DEADLINE
     while races.find(store, page.query["race"]).is_active:
