@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 NOUN = "picture"
 
 LONGEST_TITLE = 60
-_MOST_RECORD_BYTES = 2**20
+_MOST_RECORD_BYTES = 1 << 20
 
 _NAME = re.compile(r"own-([a-z0-9][a-z0-9-]{0,39})-[0-9a-f]{8}")
 
