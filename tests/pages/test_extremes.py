@@ -253,7 +253,8 @@ def test_every_page_draws_it(
 ) -> None:
     stroke = Stroke(((0.1, 0.5), (0.9, 0.5)))
     monkeypatch.setattr(canvas, "show", lambda *args, **options: [stroke])
-    for view in VIEWS[page]:
+    # The largest network is explained in seconds; that of one digit is looked at in smaller ones.
+    for view in VIEWS[page][: 1 if name == "most" else None]:
         query = {key: text.format(run=run_ids[name]) for key, text in view.items()}
         open_page(f"pages/{page}.py", dataset=None, run=run_ids[name], **query)
 
