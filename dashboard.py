@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from neuralscope.ui import document, failures, frame
+from neuralscope.ui import document, failures, frame, server
 
 if __name__ == "__main__":  # for each viewer
     frame.navigation()
@@ -10,6 +10,6 @@ else:  # for the server, once
     app = st.App(
         __file__,
         routes=document.routes(),
-        lifespan=document.lifespan,
+        lifespan=server.lifespan,
         on_script_error=failures.show_uncaught,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuralscope.cli.status import Mistake
-from neuralscope.errors import RunNotFound
+from neuralscope.errors import RunNotFound, quoted
 
 if TYPE_CHECKING:
     from neuralscope.runs import Run, Store
@@ -34,7 +34,7 @@ def store_with(run_id: str, options: argparse.Namespace) -> Iterator[Store]:
     """Open the store in which a run should be. Raises RunNotFound if there is no store."""
     with existing_store(options) as (store, path):
         if store is None:
-            raise RunNotFound(f"There is no run {run_id!r} in the store {path}.")
+            raise RunNotFound(f"There is no run {quoted(run_id)} in the store {path}.")
         yield store
 
 
@@ -45,5 +45,5 @@ def find_run(store: Store, given: str) -> Run:
     if len(runs) > 1:
         raise Mistake(f"{len(runs)} runs begin with {given!r}; give more of the id.")
     if not runs:
-        raise RunNotFound(f"There is no run {given[:60]!r} in the store {store.path}.")
+        raise RunNotFound(f"There is no run {quoted(given)} in the store {store.path}.")
     return runs[0]

@@ -19,6 +19,9 @@ from neuralscope.errors import StoreError
 if TYPE_CHECKING:
     from neuralscope.runs import EpochHealth, Run
 
+LOG_LINES = 20
+"""Lines of a training process's log that are shown: a traceback's end."""
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_commands(parser, COMMANDS)
@@ -75,7 +78,7 @@ def _show(options: argparse.Namespace) -> int:
         epochs, events = store.epochs(run.run_id), store.events(run.run_id)
         snapshots = list_snapshots(store, run.run_id)
         health = store.health(run.run_id, last=1)
-        folder = store.folder(run.run_id)
+        folder, log = store.folder(run.run_id), store.log(run.run_id)
     table = [dict(zip(epochs._fields, row, strict=True)) for row in zip(*epochs, strict=True)]
     if options.json:
         print_json(
@@ -86,6 +89,7 @@ def _show(options: argparse.Namespace) -> int:
                 "health": _health_as_plain(health[-1]) if health else None,
                 "snapshots": snapshots,
                 "folder": str(folder),
+                "log": log,
             }
         )
         return DONE
@@ -110,6 +114,11 @@ def _show(options: argparse.Namespace) -> int:
         ]
         head = ("epoch", "loss", "val. loss", "accuracy", "val. accuracy", "after")
         print_table([head, *rows_of_text], right=range(6))
+    if log:
+        print(f"\nprinted by its training process, in {folder}:")
+        for line in log.splitlines()[-LOG_LINES:]:
+            # Indented as it was, but for what would steer the terminal.
+            print("    " + "".join(c if c.isprintable() else " " for c in line))
     return DONE
 
 

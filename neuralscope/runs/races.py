@@ -134,10 +134,14 @@ def start(store: Store, configs: Sequence[RunConfig], names: Sequence[str] = ())
     """
     race_id = time.strftime("race-%Y%m%d-%H%M%S-") + secrets.token_hex(2)
     names = names or [""] * len(configs)
-    run_ids = [
-        store.create(config, name, race=race_id)
-        for config, name in zip(configs, names, strict=True)
-    ]
+    run_ids: list[str] = []
+    try:
+        for config, name in zip(configs, names, strict=True):
+            run_ids.append(store.create(config, name, race=race_id))
+    except BaseException:
+        for run_id in run_ids:  # nobody is going to train them
+            store.withdraw(run_id)
+        raise
     for run_id in run_ids:
         with contextlib.suppress(StoreError):
             start_trainer(store, run_id)

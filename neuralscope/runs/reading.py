@@ -9,6 +9,7 @@ import numpy as np
 
 from neuralscope.engine import LayerHealth
 from neuralscope.errors import RunNotFound
+from neuralscope.runs import last_words, life
 from neuralscope.runs.database import RUN_ID, Database
 from neuralscope.runs.records import ACTIVE, QUEUED, EpochHealth, Epochs, Event, Run, Steps
 from neuralscope.runs.rows import readable, run_from, shortened
@@ -40,42 +41,85 @@ class Reading:
             RunNotFound: There is none with this id.
         """
         self.folder(run_id)  # what cannot be an id is not looked up
-        with self.database.reading() as db:
-            row = db.execute(
-                "SELECT * FROM runs WHERE run_id = ? AND trashed IS NULL", (run_id,)
-            ).fetchone()
-        if row is None:
+        rows, deaths = self._rows("WHERE run_id = ? AND trashed IS NULL", run_id)
+        if not rows:
             raise self.not_found(run_id)
-        return run_from(row)
+        return run_from(rows[0], deaths.get(run_id, ""))
 
     def runs(self) -> list[Run]:
         """Return all runs, newest first. One whose row cannot be understood is left out."""
-        with self.database.reading() as db:
-            rows = db.execute(
-                "SELECT * FROM runs WHERE trashed IS NULL ORDER BY created DESC, run_id DESC"
-            ).fetchall()
-        return readable(rows)
+        return readable(*self._rows("WHERE trashed IS NULL ORDER BY created DESC, run_id DESC"))
 
     def active_runs(self) -> list[Run]:
         """Return the runs that are queued, running or paused, newest first."""
-        return [run for run in self._active() if run.is_active]
-
-    def _active(self) -> list[Run]:
-        with self.database.reading() as db:
-            rows = db.execute(
-                "SELECT * FROM runs WHERE status IN (?, ?, ?) AND trashed IS NULL "
-                "ORDER BY created DESC",
-                ACTIVE,
-            ).fetchall()
-        return readable(rows)
+        rows = self._rows(
+            "WHERE status IN (?, ?, ?) AND trashed IS NULL ORDER BY created DESC", *ACTIVE
+        )
+        return [run for run in readable(*rows) if run.is_active]
 
     def trashed(self) -> list[Run]:
         """Return the runs in the trash, the latest thrown away first."""
+        rows = self._rows("WHERE trashed IS NOT NULL ORDER BY trashed DESC, run_id")
+        return readable(*rows)
+
+    def _rows(self, which: str, *values: object) -> tuple[list[sqlite3.Row], dict[str, str]]:
+        """Return rows of runs, and how trainers died that have not ended theirs, by the run's id.
+
+        Nobody has to notice a death and write it down: a run that should be active and that nobody
+        holds (see `life`) *is* interrupted, for whoever looks.
+
+        Args:
+            which: The end of the query.
+            values: What stands in it for its question marks.
+        """
+        lost: dict[str, tuple[str, str]] = {}
+        while True:
+            with self.database.reading() as db:
+                rows = db.execute(f"SELECT * FROM runs {which}", values).fetchall()
+            lost_before = lost
+            lost = {
+                row["run_id"]: (row["status"], row["trainer"])
+                for row in rows
+                if row["status"] in ACTIVE and not self.is_held(row["run_id"])
+            }
+            # A run may have ended, or have been taken up, after its row was read: look again.
+            if lost.items() <= lost_before.items():
+                return rows, {run_id: self._death(run_id, *why) for run_id, why in lost.items()}
+
+    def is_held(self, run_id: str) -> bool:
+        """Return whether a process trains this run or is going to."""
+        return bool(RUN_ID.fullmatch(str(run_id))) and life.is_held(self.path / run_id)
+
+    def held(self) -> list[str]:
+        """Return the ids of the runs that are queued, running or paused, in no order."""
         with self.database.reading() as db:
             rows = db.execute(
-                "SELECT * FROM runs WHERE trashed IS NOT NULL ORDER BY trashed DESC, run_id"
+                "SELECT run_id FROM runs WHERE status IN (?, ?, ?) AND trashed IS NULL", ACTIVE
             ).fetchall()
-        return readable(rows)
+        return [row["run_id"] for row in rows if self.is_held(row["run_id"])]
+
+    def oldest_command(self, run_id: str) -> int | None:
+        """Return the number of the oldest command that the trainer has not taken yet, or None."""
+        with self.database.reading() as db:
+            number: int | None = db.execute(
+                "SELECT min(id) FROM commands WHERE run_id = ? AND handled IS NULL", (run_id,)
+            ).fetchone()[0]
+        return number
+
+    def log(self, run_id: str) -> str | None:
+        """Return the end of what a run's trainer printed; None where it has no log.
+
+        One that was started in a terminal prints there.
+        """
+        return last_words.read(self.folder(run_id))
+
+    def _death(self, run_id: str, status: str, trainer: str) -> str:
+        """Return why a run that should be active is not, in a sentence."""
+        log = self.log(run_id)
+        if status == QUEUED and not trainer and log is None:
+            return "It was queued, but no training process took it up."
+        reason = last_words.last_line(log or "").rstrip(".")
+        return f"Its training process ended unexpectedly{reason and ': '}{reason}."
 
     def folder(self, run_id: str) -> Path:
         """Return the folder of a run's snapshots.
@@ -93,24 +137,9 @@ class Reading:
 
     def place_in_queue(self, run_id: str) -> int:
         """Return 1 for the queued run that is next, 2 for the one after it...; 0 if not queued."""
-        waiting = [run.run_id for run in self._waiting()]
+        rows = self._rows("WHERE status = ? AND trashed IS NULL ORDER BY queued, run_id", QUEUED)
+        waiting = [run.run_id for run in readable(*rows) if run.is_active]
         return waiting.index(run_id) + 1 if run_id in waiting else 0
-
-    def _waiting(self) -> list[Run]:
-        with self.database.reading() as db:
-            rows = db.execute(
-                "SELECT * FROM runs WHERE status = ? AND trashed IS NULL ORDER BY queued, run_id",
-                (QUEUED,),
-            ).fetchall()
-        return [run for run in readable(rows) if run.is_active]
-
-    def heartbeat(self, run_id: str) -> float:
-        """Return when a run's trainer gave its last sign of life, in seconds since 1970."""
-        with self.database.reading() as db:
-            row = db.execute("SELECT heartbeat FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-        if row is None:
-            raise self.not_found(run_id)
-        return float(row["heartbeat"])
 
     # What a run has left behind ------------------------------------------------------------------
 

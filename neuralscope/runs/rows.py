@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -15,23 +14,29 @@ import numpy.typing as npt
 from neuralscope.data import Recipe
 from neuralscope.errors import ConfigError, DataError, StoreError
 from neuralscope.runs.config import RunConfig
-from neuralscope.runs.records import ACTIVE, INTERRUPTED, Run
-
-HEARTBEAT_LOST = 4.0
-"""Seconds without a sign of life after which a run counts as interrupted."""
+from neuralscope.runs.records import INTERRUPTED, Run
 
 
-def readable(rows: Sequence[sqlite3.Row]) -> list[Run]:
-    """Return the runs of these rows, without those that cannot be understood."""
+def readable(rows: Sequence[sqlite3.Row], deaths: Mapping[str, str]) -> list[Run]:
+    """Return the runs of these rows, without those that cannot be understood.
+
+    Args:
+        rows: Of the table `runs`, whole.
+        deaths: How the trainers of some of them died, in a sentence, by the ids of the runs.
+    """
     runs = []
     for row in rows:
         with contextlib.suppress(StoreError):
-            runs.append(run_from(row))
+            runs.append(run_from(row, deaths.get(row["run_id"], "")))
     return runs
 
 
-def run_from(row: sqlite3.Row) -> Run:
+def run_from(row: sqlite3.Row, death: str = "") -> Run:
     """Return the run of a row.
+
+    Args:
+        row: Of the table `runs`, whole.
+        death: How its trainer died, in a sentence; empty for one that lives or has ended the run.
 
     Raises:
         StoreError: It cannot be understood.
@@ -41,14 +46,13 @@ def run_from(row: sqlite3.Row) -> Run:
         config = RunConfig.from_dict(json.loads(values["config"]))
         versions, machine = json.loads(values["versions"]), json.loads(values["machine"])
         tags = tuple(str(tag) for tag in json.loads(values["tags"]))
-        float(values["heartbeat"])
     except (ConfigError, ValueError, TypeError, LookupError) as error:
         raise StoreError(
             f"Run {shortened(values['run_id'])} has a row that cannot be read: {error}"
         ) from error
     status, message = values["status"], values["message"]
-    if status in ACTIVE and not is_alive(row):
-        status, message = INTERRUPTED, "Its training process ended unexpectedly."
+    if death:
+        status, message = INTERRUPTED, death
     values |= {
         "config": config,
         "versions": versions,
@@ -75,11 +79,6 @@ def _recipe_from(text: str) -> Recipe | None:
         return Recipe.from_json(json.loads(text)) if text else None
     except (ValueError, RecursionError, DataError):
         return None
-
-
-def is_alive(row: sqlite3.Row) -> bool:
-    """Return whether somebody is at work on a run or going to be."""
-    return row["status"] in ACTIVE and time.time() - row["heartbeat"] <= HEARTBEAT_LOST
 
 
 def packed(losses: npt.NDArray[np.float32]) -> bytes:

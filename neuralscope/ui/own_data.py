@@ -4,7 +4,9 @@
                        │                                  ▲
                        └── which column is the label? ────┘
 
-Reading and checking a large file takes seconds; the form goes on meanwhile.
+Reading and checking a large file takes seconds; the form goes on meanwhile. A session keeps only
+what it shows of the pictures, a few of what may be a hundred thousand: to be added, the files are
+read once more.
 """
 
 from __future__ import annotations
@@ -64,13 +66,16 @@ class _Checked:
     """What came of reading files.
 
     Attributes:
-        pictures: What they hold, as it was read; None if they cannot be used, or not yet.
+        pictures: What they hold, as it was read, with the first picture of each class that is
+            shown; None if they cannot be used, or not yet.
+        n_pictures: How many they hold.
         is_dark_on_light: Whether the pictures show dark ink on light paper.
         columns: Number and description of the columns that may be the label, where that is unclear.
         problem: Why they cannot be used, in a sentence; empty where only the label is unclear.
     """
 
     pictures: Pictures | None = None
+    n_pictures: int = 0
     is_dark_on_light: bool = False
     columns: tuple[tuple[int, str], ...] = ()
     problem: str = ""
@@ -98,7 +103,9 @@ def show(chosen: str) -> None:
             st.error(words.plain(checked.problem), icon=":material/error:")
         orientation, invert = AS_IS, False
         if checked is not None and checked.pictures is not None:
-            orientation, invert = _show_found(checked.pictures, checked.is_dark_on_light)
+            orientation, invert = _show_found(
+                checked.pictures, checked.n_pictures, checked.is_dark_on_light
+            )
         st.text_input("Name", key=_key("name"), max_chars=60, placeholder="the name of the file")
         pictures = checked.pictures if checked is not None else None
         st.button(
@@ -107,7 +114,7 @@ def show(chosen: str) -> None:
             key="own_data_add",
             disabled=pictures is None or "own_data_adding" in state,
             on_click=_add,
-            args=(pictures, orientation, invert),
+            args=(files, orientation, invert),
             help="Keeps the data on this computer, for all runs to come.",
         )
         if "own_data_checking" in state or "own_data_adding" in state:
@@ -186,10 +193,13 @@ def _start_check(files: Sequence[Any], label_column: int | None) -> None:
             "names say what they hold, such as train.csv and test.csv."
         )
         return
-    contents = {each.name: each.getvalue() for each in files}
     state["own_data_checking"] = _background().start(
-        "Checking the data", _check, contents, label_column
+        "Checking the data", _check, _contents(files), label_column
     )
+
+
+def _contents(files: Sequence[Any]) -> dict[str, bytes]:
+    return {each.name: each.getvalue() for each in files}
 
 
 def _check(contents: Mapping[str, bytes], label_column: int | None) -> _Checked:
@@ -198,10 +208,14 @@ def _check(contents: Mapping[str, bytes], label_column: int | None) -> _Checked:
         pictures = read_files(contents, label_column=label_column)
     except UnclearLabel as unclear:
         return _Checked(columns=unclear.columns)
-    return _Checked(pictures, pictures.is_dark_on_light)
+    labels = pictures.table[:, -1]
+    n_shown = min(len(pictures.class_names), MOST_CLASSES_SHOWN)
+    first = [int(np.argmax(labels == label)) for label in range(n_shown)]
+    shown = replace(pictures, table=pictures.table[first])
+    return _Checked(shown, len(pictures.table), pictures.is_dark_on_light)
 
 
-def _show_found(pictures: Pictures, is_dark_on_light: bool) -> tuple[str, bool]:
+def _show_found(pictures: Pictures, n_pictures: int, is_dark_on_light: bool) -> tuple[str, bool]:
     """Show what was found, and a picture of each class as it is going to be kept.
 
     Returns:
@@ -210,7 +224,7 @@ def _show_found(pictures: Pictures, is_dark_on_light: bool) -> tuple[str, bool]:
     number = st.session_state["own_data_number"]
     height, width = pictures.image_shape
     notes = [
-        f"{len(pictures.table):,} pictures of {height} × {width} pixels in "
+        f"{n_pictures:,} pictures of {height} × {width} pixels in "
         f"{len(pictures.class_names)} classes",
         *pictures.notes,
     ]
@@ -240,10 +254,7 @@ def _show_found(pictures: Pictures, is_dark_on_light: bool) -> tuple[str, bool]:
 
 def _show_one_of_each(pictures: Pictures, orientation: str, invert: bool) -> None:
     """Draw the first picture of each class."""
-    labels = pictures.table[:, -1]
-    n_shown = min(len(pictures.class_names), MOST_CLASSES_SHOWN)
-    first = [int(np.argmax(labels == label)) for label in range(n_shown)]
-    sample = replace(pictures, table=pictures.table[first]).turned(orientation, invert=invert)
+    sample = pictures.turned(orientation, invert=invert)
     tiles = charts.digit_tiles(
         sample.table[:, :-1],
         image_shape=sample.image_shape,
@@ -254,8 +265,8 @@ def _show_one_of_each(pictures: Pictures, orientation: str, invert: bool) -> Non
         for name, tile in zip(pictures.class_names, tiles, strict=False):
             caption = name if len(name) <= LONGEST_CAPTION else f"{name[: LONGEST_CAPTION - 1]}…"
             st.image(tile, width=TILE, caption=words.plain(caption), alt=f"A picture of {name}")
-    if n_shown < len(pictures.class_names):
-        st.caption(f"The first {n_shown} of {len(pictures.class_names)} classes.")
+    if len(tiles) < len(pictures.class_names):
+        st.caption(f"The first {len(tiles)} of {len(pictures.class_names)} classes.")
 
 
 def _capital(text: str) -> str:
@@ -265,17 +276,30 @@ def _capital(text: str) -> str:
 # Adding ------------------------------------------------------------------------------------------
 
 
-def _add(pictures: Pictures, orientation: str, invert: bool) -> None:
+def _add(files: Sequence[Any], orientation: str, invert: bool) -> None:
     state = st.session_state
     name = state[_key("name")].strip() or None
     state["own_data_problem"] = ""
     state["own_data_adding"] = _background().start(
-        "Adding the data", _keep, pictures, orientation, invert, name
+        "Adding the data",
+        _keep,
+        _contents(files),
+        state["own_data_label"],
+        orientation,
+        invert,
+        name,
     )
 
 
-def _keep(pictures: Pictures, orientation: str, invert: bool, name: str | None) -> str:
-    """Turn and keep pictures; runs in the background."""
+def _keep(
+    contents: Mapping[str, bytes],
+    label_column: int | None,
+    orientation: str,
+    invert: bool,
+    name: str | None,
+) -> str:
+    """Read files once more, turn and keep their pictures; runs in the background."""
+    pictures = read_files(contents, label_column=label_column)
     return keep_pictures(pictures.turned(orientation, invert=invert), name)
 
 
