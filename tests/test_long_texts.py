@@ -21,19 +21,11 @@ from neuralscope import exports
 from neuralscope.cli import dashboard, main, program, runs
 from neuralscope.data import add_dataset, dataset_info, load_dataset
 from neuralscope.engine import Network
-from neuralscope.errors import NeuralScopeError, shortened
+from neuralscope.errors import NeuralScopeError
 from neuralscope.runs import SETTINGS, RunConfig, Store
 
 LONG = "x" * 100_000
 LONGEST = 500
-
-
-def test_what_is_left_of_a_long_message_is_its_beginning_and_its_end() -> None:
-    short = shortened(f"The activation '{LONG}' is not known; it must be relu.")
-    assert len(short) < LONGEST
-    assert short.startswith("The activation 'xxx")
-    assert short.endswith("xxx' is not known; it must be relu.")
-    assert shortened("A sentence.") == "A sentence."
 
 
 # The command line
