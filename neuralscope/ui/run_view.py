@@ -1,7 +1,8 @@
 """A run as it stands: live while it is active, calm once it has ended.
 
-Everything is read from the store, twice a second while the run is live, in a fragment of its own:
-the rest of the page is left alone, and training, in its own process, is not slowed by it.
+Everything is read from the store, twice a second while the run is live (less often for a crowd, see
+`turns`), in a fragment of its own: the rest of the page is left alone, and training, in its own
+process, is not slowed by it.
 """
 
 from __future__ import annotations
