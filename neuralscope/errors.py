@@ -8,7 +8,9 @@
     ├── WeightsError                 a weights file or snapshot cannot be used
     ├── TransferError                a run cannot be exported, or a file not imported
     └── StoreError                   the run store cannot be read or written
-        └── RunNotFound              no such run in the store
+        ├── RunNotFound              no such run in the store
+        ├── StoreBusy                others are writing to it for too long
+        └── StoreFull                there is no room left on its disk
 
 The text of each is one sentence (or two) for the person at the screen: what is wrong, and what
 would be right. Anything else that is raised is a bug.
@@ -79,3 +81,11 @@ class StoreError(NeuralScopeError):
 
 class RunNotFound(StoreError):
     """There is no such run in the store."""
+
+
+class StoreBusy(StoreError):
+    """Others are writing to the store for longer than one wants to wait."""
+
+
+class StoreFull(StoreError):
+    """There is no room left on the disk of the store."""

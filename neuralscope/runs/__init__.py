@@ -6,7 +6,11 @@ experiment  from a configuration and a data set to a training
 rate_test   which learning rate to give a configuration
 database    the SQLite file
 names       what a run is called while nobody has named it
-store       runs, curves, events, commands
+records     what is kept of a run, as values
+rows        from the tables to records
+reading     what can be asked of a store
+store       the store, and what people do with its runs
+writer      what a trainer writes of the run that is its own
 curves      the epochs of several runs at once
 snapshots   the network as it was at an epoch
 detached    a run carried from one store into another
@@ -26,16 +30,7 @@ from neuralscope.runs.experiment import examples, new_network, prepare
 from neuralscope.runs.launcher import launch
 from neuralscope.runs.names import describe, is_description
 from neuralscope.runs.rate_test import as_tested, prepare_rate_test, run_rate_test
-from neuralscope.runs.snapshots import (
-    LATEST,
-    Snapshot,
-    SnapshotInfo,
-    list_snapshots,
-    load_predictions,
-    load_snapshot,
-    when,
-)
-from neuralscope.runs.store import (
+from neuralscope.runs.records import (
     ACTIVE,
     DIVERGED,
     FAILED,
@@ -50,9 +45,17 @@ from neuralscope.runs.store import (
     Event,
     Run,
     Steps,
-    Store,
-    default_path,
 )
+from neuralscope.runs.snapshots import (
+    LATEST,
+    Snapshot,
+    SnapshotInfo,
+    list_snapshots,
+    load_predictions,
+    load_snapshot,
+    when,
+)
+from neuralscope.runs.store import Store, default_path
 from neuralscope.runs.training_run import TrainingRun, train
 
 __all__ = [

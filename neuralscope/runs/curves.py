@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from neuralscope.runs.store import Epochs, Store
+from neuralscope.runs.records import Epochs
+from neuralscope.runs.store import Store
 
 MOST_EPOCHS = 2000
 """Epochs that are read of a run at most, evenly spread: no picture is wider."""

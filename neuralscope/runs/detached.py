@@ -18,8 +18,10 @@ import numpy as np
 
 from neuralscope.engine import LayerHealth
 from neuralscope.errors import StoreError
+from neuralscope.runs.records import EpochHealth, Epochs, Event, Run, StepBlock
+from neuralscope.runs.rows import recipe_as_text
 from neuralscope.runs.snapshots import SnapshotInfo, list_snapshots
-from neuralscope.runs.store import EpochHealth, Epochs, Event, Run, StepBlock, Store, recipe_as_text
+from neuralscope.runs.store import Store
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from neuralscope.errors import StoreError
 from neuralscope.runs.config import RunConfig
-from neuralscope.runs.store import FAILED, Store
+from neuralscope.runs.records import FAILED
+from neuralscope.runs.store import Store
+from neuralscope.runs.writer import Writer
 
 LOG_NAME = "trainer.log"
 
@@ -52,7 +54,7 @@ def start_trainer(store: Store, run_id: str) -> None:
             )
     except OSError as error:
         reason = f"No trainer could be started: {error.strerror or error}."
-        store.end(run_id, FAILED, reason)
+        Writer(store, run_id).end(FAILED, reason)
         raise StoreError(reason) from error
     # Somebody has to wait for a child, or it stays in the process table as a zombie.
     threading.Thread(target=process.wait, daemon=True).start()

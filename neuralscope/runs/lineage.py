@@ -28,6 +28,7 @@ from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.cores import recorded
 from neuralscope.runs.listing import still_there
 from neuralscope.runs.names import describe_change, redescribe
+from neuralscope.runs.records import DIVERGED, FINISHED, Epochs, Parent, Run
 from neuralscope.runs.snapshots import (
     LATEST,
     SnapshotInfo,
@@ -37,15 +38,8 @@ from neuralscope.runs.snapshots import (
     states,
     write_state,
 )
-from neuralscope.runs.store import (
-    DIVERGED,
-    FINISHED,
-    LONGEST_NAME,
-    Epochs,
-    Parent,
-    Run,
-    Store,
-)
+from neuralscope.runs.store import LONGEST_NAME, Store
+from neuralscope.runs.writer import Writer
 
 KEPT_FIELDS = ("dataset", "hidden", "activation", "initializer", "seed")
 """Settings that a fork takes over: with others it would be another network, not another way on."""
@@ -229,7 +223,7 @@ def _begin_with(store: Store, child: str, info: SnapshotInfo, state: State, dige
     """Give a new run the snapshot that it begins with; or remove it again."""
     try:
         write_state(store, child, info, state)
-        store.set_data_digest(child, digest)
+        Writer(store, child).set_data_digest(digest)
     except NeuralScopeError:
         with store.database.writing() as db:
             db.execute("DELETE FROM runs WHERE run_id = ?", (child,))
@@ -358,7 +352,7 @@ def reproduce(store: Store, run_id: str) -> str:
     if beginning is not None:
         _begin_with(store, again, *beginning, run.data_digest)
     if (cores := recorded(run.machine)) is not None:
-        store.set_machine(again, cores._asdict())
+        Writer(store, again).set_machine(cores._asdict())
     return again
 
 

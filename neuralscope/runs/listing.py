@@ -14,12 +14,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from weakref import WeakSet
 
 from neuralscope.errors import StoreError
-from neuralscope.runs import store as store_module
+from neuralscope.runs import rows as run_rows
 from neuralscope.runs.database import Database
-from neuralscope.runs.store import ACTIVE, INTERRUPTED, Run, Store
+from neuralscope.runs.records import ACTIVE, INTERRUPTED, Run
+from neuralscope.runs.store import Store
 
 # A row that is no JSON would make json_extract fail for all of them.
 _CONFIG = "CASE WHEN json_valid(config) THEN config ELSE '{}' END"
@@ -32,9 +32,6 @@ _LAST = (
     "(SELECT validation_accuracy FROM epochs WHERE epochs.run_id = runs.run_id "
     "AND epochs.epoch > 0 ORDER BY epochs.epoch DESC LIMIT 1)"
 )
-
-_TAUGHT: WeakSet[Database] = WeakSet()
-"""Databases whose connection knows the functions that the queries call."""
 
 _SHORTEST_ID = 4
 """Characters of an id that find a run; menus show its last four to tell equal names apart."""
@@ -147,10 +144,8 @@ def list_runs(store: Store, query: Query) -> Listing:
 def _reading(database: Database) -> Iterator[sqlite3.Connection]:
     """Give the connection for queries that call functions of ours."""
     with database.reading() as db:
-        if database not in _TAUGHT:  # once: SQLite refuses while any statement is under way
-            db.create_function("folded", 1, _folded, deterministic=True)
-            db.create_function("is_found", 5, _is_found, deterministic=True)
-            _TAUGHT.add(database)
+        db.create_function("folded", 1, _folded, deterministic=True)
+        db.create_function("is_found", 5, _is_found, deterministic=True)
         yield db
 
 
@@ -165,7 +160,7 @@ def newest(store: Store, limit: int, *, dataset: str = "") -> list[Run]:
 
 def _conditions(query: Query) -> tuple[str, dict[str, object]]:
     """Return the SQL of what a query asks for, and the values in it."""
-    values: dict[str, object] = {"lost": time.time() - store_module.HEARTBEAT_LOST}
+    values: dict[str, object] = {"lost": time.time() - run_rows.HEARTBEAT_LOST}
     conditions = ["trashed IS NULL"]
     if words := query.search.casefold().split():
         # As bytes: text that is none would fail on its way to a function, and hide all the others.
@@ -267,7 +262,7 @@ def is_live(store: Store) -> bool:
         found = db.execute(
             f"SELECT 1 FROM runs WHERE status IN ({', '.join('?' * len(ACTIVE))}) "
             "AND heartbeat >= ? AND trashed IS NULL LIMIT 1",
-            (*ACTIVE, time.time() - store_module.HEARTBEAT_LOST),
+            (*ACTIVE, time.time() - run_rows.HEARTBEAT_LOST),
         ).fetchone()
     return found is not None
 

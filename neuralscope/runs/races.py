@@ -21,7 +21,8 @@ from neuralscope.data import dataset_title
 from neuralscope.errors import ConfigError, NeuralScopeError, StoreError
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.launcher import start_trainer
-from neuralscope.runs.store import Run, Store
+from neuralscope.runs.records import Run
+from neuralscope.runs.store import Store
 
 FEWEST, MOST = 2, 6
 """Runs in a race."""

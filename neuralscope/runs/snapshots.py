@@ -29,7 +29,9 @@ from neuralscope.engine import Network, Training
 from neuralscope.engine.weights import write
 from neuralscope.errors import WeightsError
 from neuralscope.runs.config import RunConfig
-from neuralscope.runs.store import FINISHED, Run, Store
+from neuralscope.runs.records import FINISHED, Run
+from neuralscope.runs.store import Store
+from neuralscope.runs.writer import Writer
 
 State = Mapping[str, npt.NDArray[Any]]
 """Everything needed to go on from a snapshot, by name."""
@@ -169,7 +171,7 @@ def states(store: Store, run_id: str) -> Iterator[tuple[SnapshotInfo, State]]:
 
 
 def write_state(store: Store, run_id: str, info: SnapshotInfo, state: State) -> None:
-    """Put a snapshot into a run from which it has not come.
+    """Put a snapshot into a run that no trainer has taken yet.
 
     Raises:
         WeightsError: It cannot be written.
@@ -177,8 +179,8 @@ def write_state(store: Store, run_id: str, info: SnapshotInfo, state: State) -> 
     folder = _made_folder(store, run_id)
     arrays = {name: values for name, values in state.items() if name != "metadata"}
     write(folder / f"{info.name}.npz", arrays, {})
-    store.add_snapshot_row(
-        run_id, info.name, epoch=info.epoch, step=info.step, seconds=info.seconds
+    Writer(store, run_id).add_snapshot(
+        info.name, epoch=info.epoch, step=info.step, seconds=info.seconds
     )
 
 
@@ -214,7 +216,7 @@ class SnapshotKeeper:
     def __init__(
         self,
         store: Store,
-        run_id: str,
+        writer: Writer,
         n_classes: int,
         before_write: Callable[[], None] = lambda: None,
     ) -> None:
@@ -222,7 +224,7 @@ class SnapshotKeeper:
 
         Args:
             store: Where the run is kept.
-            run_id: Which it is.
+            writer: Who may write it.
             n_classes: Of its data set.
             before_write: Writes down all that led to a snapshot: whoever goes on from there must
                 find it, wherever the trainer was killed.
@@ -231,7 +233,8 @@ class SnapshotKeeper:
             WeightsError: It cannot be made.
         """
         self._store = store
-        self._run_id = run_id
+        self._writer = writer
+        self._run_id = writer.run_id
         self._label_type = np.min_scalar_type(n_classes - 1)
         self._best: tuple[float, int] | None = None  # accuracy, epoch
         self._written_steps: dict[str, int] = {}
@@ -239,8 +242,8 @@ class SnapshotKeeper:
         self.cost = 0.0
         """Seconds that writing the last one took."""
         self._before_write = before_write
-        folder = _made_folder(store, run_id)
-        for left_over in folder.glob(".*.npz.*"):  # by a trainer that was killed while writing
+        folder = _made_folder(store, writer.run_id)
+        for left_over in folder.glob(".*"):  # by a trainer that was killed while writing
             left_over.unlink(missing_ok=True)
 
     def go_on(self, training: Training, info: SnapshotInfo, best: tuple[float, int] | None) -> None:
@@ -253,9 +256,7 @@ class SnapshotKeeper:
         """
         self._best = best
         self._written_steps[info.name] = training.step
-        self._store.add_snapshot_row(
-            self._run_id, info.name, epoch=info.epoch, step=info.step, seconds=info.seconds
-        )
+        self._writer.add_snapshot(info.name, epoch=info.epoch, step=info.step, seconds=info.seconds)
         kept = list_snapshots(self._store, self._run_id)
         listed = {f"{each.name}.npz" for each in kept}
         for path in self._store.folder(self._run_id).glob("*.npz"):
@@ -310,9 +311,11 @@ class SnapshotKeeper:
             "validation_probabilities": answers.astype(np.float16),
             "validation_predictions": answers.argmax(axis=1).astype(self._label_type),
         }
-        write(_path(self._store, self._run_id, name), arrays, {})
-        self._store.add_snapshot_row(
-            self._run_id, name, epoch=training.epoch, step=training.step, seconds=seconds
+        # The token, that no two trainers of a run, one of them held up, write one file.
+        written = self._store.folder(self._run_id) / f".{name}.{self._writer.token}"
+        write(written, arrays, {})
+        self._writer.add_snapshot(
+            name, epoch=training.epoch, step=training.step, seconds=seconds, written=written
         )
         self._written_steps[name] = training.step
         while self._superseded:
@@ -322,7 +325,6 @@ class SnapshotKeeper:
         self.cost = time.perf_counter() - began
 
     def _remove(self, name: str) -> None:
-        # The row first: nobody is sent to a file that is gone.
-        self._store.remove_snapshot_row(self._run_id, name)
+        self._writer.remove_snapshot_row(name)
         _path(self._store, self._run_id, name).unlink(missing_ok=True)
         self._written_steps.pop(name, None)

@@ -50,12 +50,10 @@ from neuralscope.errors import DataError, NeuralScopeError, StoreError, WeightsE
 from neuralscope.runs.cores import Cores, cores_for, recorded
 from neuralscope.runs.experiment import examples, prepare
 from neuralscope.runs.machine import machine, versions
-from neuralscope.runs.snapshots import SnapshotKeeper, list_snapshots, states
-from neuralscope.runs.store import (
+from neuralscope.runs.records import (
     DIVERGED,
     FAILED,
     FINISHED,
-    HEARTBEAT_EVERY,
     INTERRUPTED,
     PAUSED,
     QUEUED,
@@ -66,8 +64,13 @@ from neuralscope.runs.store import (
     Progress,
     Run,
     StepBlock,
-    Store,
 )
+from neuralscope.runs.snapshots import SnapshotKeeper, list_snapshots, states
+from neuralscope.runs.store import Store
+from neuralscope.runs.writer import Disowned, Writer
+
+HEARTBEAT_EVERY = 1.0
+"""Seconds between two signs of life."""
 
 POLL_EVERY = 0.05
 """Seconds between two looks at the commands."""
@@ -89,10 +92,6 @@ class _Ended(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
-
-
-class _Disowned(StoreError):
-    """The run was deleted or taken over: it is not ours to close any more."""
 
 
 class Trainer:
@@ -141,7 +140,7 @@ class Trainer:
         self._owner = owner
         self._on_record = on_record
         self._on_wait = on_wait
-        self._token = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._writer = Writer(store, run_id, f"{os.getpid()}-{secrets.token_hex(4)}")
         self._signal = ""  # name of the signal that told it to end
         self._over = threading.Event()
 
@@ -183,7 +182,7 @@ class Trainer:
             StoreError: The store cannot be written any more, or the run is not ours any more.
         """
         heart = threading.Thread(target=self._beat, daemon=True)
-        self._store.adopt(self._run_id, self._token)
+        self._writer.adopt()
         heart.start()
         try:
             yield from self._run_guarded()
@@ -199,7 +198,7 @@ class Trainer:
             self._tell(end.status, end.message or end.status)
             self._flush()
             self._close(end.status, end.message)
-        except _Disowned:
+        except Disowned:
             raise
         except NeuralScopeError as error:
             self._close(FAILED, str(error))
@@ -233,9 +232,8 @@ class Trainer:
     def _compute_with(self, training: Training, dataset: Dataset, cores: Cores) -> Iterator[Record]:
         self.network = training.network
         self._training = training
-        self._keeper = SnapshotKeeper(self._store, self._run_id, dataset.n_classes, self._flush)
-        self._store.set_facts(
-            self._run_id,
+        self._keeper = SnapshotKeeper(self._store, self._writer, dataset.n_classes, self._flush)
+        self._writer.set_facts(
             data_digest=dataset.digest,
             versions=versions(),
             machine={**machine(), **cores._asdict()},
@@ -291,8 +289,8 @@ class Trainer:
             is_known = training.step <= max(last_step, info.step)
             if not is_known or training.epoch > max(last_epoch, info.epoch):
                 continue
-            self._seconds_before = self._store.rewind(
-                self._run_id, epoch=training.epoch, step=training.step, seconds=info.seconds
+            self._seconds_before = self._writer.rewind(
+                epoch=training.epoch, step=training.step, seconds=info.seconds
             )
             keeper.go_on(
                 training,
@@ -312,7 +310,7 @@ class Trainer:
                 "None of the snapshots that this run could go on from can be used any more; "
                 "it can be trained again from its configuration instead."
             )
-        self._store.rewind(self._run_id, epoch=-1, step=0, seconds=0.0)
+        self._writer.rewind(epoch=-1, step=0, seconds=0.0)
         return "started", "started"
 
     def _best_so_far(self) -> tuple[float, int] | None:
@@ -371,7 +369,7 @@ class Trainer:
         began = time.perf_counter()
         if not training.at_epoch_end or training.step == 0:
             for _ in training.answer():
-                if self._store.has_commands(self._run_id):
+                if self._writer.has_commands():
                     return
         keeper.keep_latest(training, self._clock())
         keeper.cost = time.perf_counter() - began
@@ -382,9 +380,9 @@ class Trainer:
         """Do what has been asked; come back when running. Raises _Ended to end the run."""
         while True:
             self._check_wanted()
-            for command in self._store.take_commands(self._run_id):
+            for command in self._writer.take_commands():
                 self._carry_out(command)
-            if self._status == QUEUED and self._store.claim_slot(self._run_id):
+            if self._status == QUEUED and self._writer.claim_slot():
                 self._status = RUNNING
             if self._status == RUNNING:
                 break
@@ -403,14 +401,14 @@ class Trainer:
         if command.kind == "pause" and self._status != PAUSED:
             self._tell("paused", "paused")
             self._flush()
-            self._store.set_status(self._run_id, PAUSED)
+            self._writer.set_status(PAUSED)
             self._status = PAUSED
             if self._training and self._keeper:
                 self._keep_latest(self._training, self._keeper)
         elif command.kind == "resume" and self._status == PAUSED:
             self._tell("resumed", "resumed")
             self._flush()
-            self._store.enqueue(self._run_id)
+            self._writer.enqueue()
             self._status = QUEUED
         elif command.kind == "learning_rate" and self._training is None:
             self._early.append(command)
@@ -424,14 +422,14 @@ class Trainer:
             raise _Ended(INTERRUPTED, f"Interrupted by {self._signal}.")
         if self._owner is not None and os.getppid() != self._owner:
             raise _Ended(INTERRUPTED, "The dashboard that started it was closed.")
-        if not self._store.is_trained_by(self._run_id, self._token):
-            raise _Disowned(f"Run {self._run_id} was deleted or is trained by another process.")
+        if not self._writer.is_mine():
+            raise Disowned(f"Run {self._run_id} was deleted or is trained by another process.")
 
     def _beat(self) -> None:
         """In a thread of its own: sign of life, however long a step takes."""
         while not self._over.wait(HEARTBEAT_EVERY):
             try:
-                self._store.beat(self._run_id, self._token)
+                self._writer.beat()
             except StoreError:
                 continue  # the next one may get through; the main thread will meet the reason
 
@@ -467,7 +465,7 @@ class Trainer:
         """Write down all that came out since the last time."""
         training, clock = self._training, self._clock()
         if training is None:
-            self._store.record(self._run_id, None, events=self._events)
+            self._writer.record(None, events=self._events)
             self._events = []
             return
         blocks = []
@@ -479,7 +477,7 @@ class Trainer:
         began, n_before = self._pace[0]
         pace = (self._n_examples - n_before) / (clock - began) if clock > began else 0.0
         progress = Progress(training.epoch, training.step, clock, pace, training.learning_rate)
-        self._store.record(self._run_id, progress, blocks, self._epochs, self._events)
+        self._writer.record(progress, blocks, self._epochs, self._events)
         self._losses, self._epochs, self._events = [], [], []
 
     def _close(
@@ -493,8 +491,7 @@ class Trainer:
         # The average of this process up to the last flush, whose clock is the run's `seconds`.
         clock, n_examples = self._pace[-1] if self._pace else (0.0, 0)
         pace = n_examples / (clock - self._seconds_before) if n_examples else None
-        self._store.end(
-            self._run_id,
+        self._writer.end(
             status,
             message,
             samples_per_second=pace,

@@ -23,7 +23,9 @@ from neuralscope.errors import ConfigError, StoreError
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.cores import Cores, blas_threads
 from neuralscope.runs.experiment import checked_network, prepare
-from neuralscope.runs.store import FAILED, Store
+from neuralscope.runs.records import FAILED
+from neuralscope.runs.store import Store
+from neuralscope.runs.writer import Writer
 
 
 class TrainingRun(Iterator[Record]):
@@ -115,7 +117,8 @@ def train(
         run_id = place.create(config, name)
         # One process: a program that calls this may not be one that can be forked.
         threads = blas_threads(network.sizes, config.batch_size)
-        place.set_machine(run_id, Cores(processes=1, blas_threads=threads)._asdict())
+        cores = Cores(processes=1, blas_threads=threads)
+        Writer(place, run_id).set_machine(cores._asdict())
     return TrainingRun(config, network, _kept(store, run_id, dataset, network), run_id)
 
 

@@ -50,7 +50,13 @@ def store() -> Store:
     Raises:
         StoreError: It cannot be opened.
     """
-    return _store_at(str(default_path().absolute()))
+    path = str(default_path().absolute())
+    opened = _store_at(path)
+    if opened.database.is_replaced():  # another store stands there now: that is what is looked at
+        _store_at.clear()
+        opened.close()
+        opened = _store_at(path)
+    return opened
 
 
 @st.cache_resource(show_spinner=False)

@@ -11,6 +11,7 @@ import pytest
 from neuralscope.runs import RunConfig, Store
 from neuralscope.runs.curves import epochs_of
 from neuralscope.ui import compare, contestants
+from tests.writing import owner
 
 Cli = Callable[..., Any]
 
@@ -57,8 +58,8 @@ def test_the_table_has_a_column_for_each_run(cli: Cli, pair: tuple[str, str]) ->
 def test_other_data_is_pointed_out(cli: Cli, run_store: Path, pair: tuple[str, str]) -> None:
     with Store(run_store) as store:
         other = store.create(RunConfig("mnist", (16,), epochs=2))
-        store.set_data_digest(other, "d" * 64)
-        store.end(other, "failed")
+        owner(store, other).set_data_digest("d" * 64)
+        owner(store, other).end("failed")
     outcome = cli("runs", "compare", pair[0], other)
     assert "not learned from the same data" in outcome.out
     assert "there is no epoch yet that both have completed" in outcome.out

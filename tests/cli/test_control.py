@@ -12,6 +12,7 @@ import pytest
 from neuralscope.data import load_dataset
 from neuralscope.runs import RunConfig, Store
 from neuralscope.runs.trainer import Trainer
+from tests.writing import owner
 
 Cli = Callable[..., Any]
 
@@ -59,7 +60,7 @@ def test_a_run_that_is_over_takes_no_commands(
 def test_a_stopped_run_goes_on_by_resume(cli: Cli, run_store: Path) -> None:
     with Store(run_store) as store:
         run_id = store.create(RunConfig("digits"))
-        store.end(run_id, "stopped")
+        owner(store, run_id).end("stopped")
     outcome = cli("runs", "continue", run_id)
     assert outcome.status == 2
     assert outcome.complaint.endswith(f"go on with it with: python -m neuralscope resume {run_id}")

@@ -21,6 +21,7 @@ from neuralscope.cli.status_line import StatusLine
 from neuralscope.engine import EpochEnd, StepEnd
 from neuralscope.errors import StoreError
 from neuralscope.runs import RunConfig, Store
+from tests.writing import owner
 
 Cli = Callable[..., Any]
 
@@ -111,10 +112,10 @@ def test_waiting_and_pauses_are_shown_in_place_of_the_pace(terminal: Any, store:
 def test_a_pause_is_found_in_the_store(terminal: Any, store: Store) -> None:
     progress = progress_on(terminal, store)
     progress.on_record(step())
-    store.set_status(progress._run_id, "paused")
+    owner(store, progress._run_id).set_status("paused")
     progress._tell_news()
     assert "paused" in progress._text()
-    store.set_status(progress._run_id, "running")
+    owner(store, progress._run_id).set_status("running")
     progress._tell_news()
     assert "paused" not in progress._text()
 

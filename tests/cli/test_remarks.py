@@ -10,6 +10,7 @@ import pytest
 
 from neuralscope.runs import Run, RunConfig, Store
 from neuralscope.runs.store import LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG
+from tests.writing import owner
 
 Cli = Callable[..., Any]
 
@@ -19,7 +20,7 @@ def run_id(run_store: Path) -> str:
     """Return a run of which nothing has been said."""
     with Store(run_store) as store:
         run_id = store.create(RunConfig("digits"))
-        store.end(run_id, "finished")
+        owner(store, run_id).end("finished")
     return run_id
 
 

@@ -14,8 +14,9 @@ import pytest
 from neuralscope.data import load_dataset
 from neuralscope.engine import Network
 from neuralscope.runs import Run, RunConfig, Store, list_snapshots
-from neuralscope.runs import store as store_module
+from neuralscope.runs import rows as run_rows
 from neuralscope.runs.trainer import Trainer
+from tests.writing import owner
 
 Cli = Callable[..., Any]
 
@@ -44,7 +45,7 @@ def halted(run_store: Path) -> str:
         run_id = store.create(CONFIG, "halted")
 
         def look(record: Any) -> None:
-            if record.step == 100 and not store.has_commands(run_id):
+            if record.step == 100 and not owner(store, run_id).has_commands():
                 store.send(run_id, "stop")
 
         Trainer(store, run_id, dataset=load_dataset("digits"), on_record=look).run()
@@ -155,7 +156,7 @@ def test_a_killed_run_can_be_resumed_at_once(
     process.send_signal(signal.SIGKILL)
     process.outcome()
     at_least = run_in(run_store, run_id).epoch
-    monkeypatch.setattr(store_module, "HEARTBEAT_LOST", 0.5)  # who resumes need not wait for it
+    monkeypatch.setattr(run_rows, "HEARTBEAT_LOST", 0.5)  # who resumes need not wait for it
     outcome = cli("resume", run_id, "--epochs", str(at_least + 1), "--json")
     assert outcome.status == 0
     assert outcome.json["epochs"] == at_least + 1
@@ -238,7 +239,7 @@ def test_without_a_usable_snapshot_it_is_told_in_a_line(
 
 def test_other_data_than_before_is_told_in_a_line(cli: Cli, run_store: Path, halted: str) -> None:
     with Store(run_store) as store:
-        store.set_data_digest(halted, "of other data")
+        owner(store, halted).set_data_digest("of other data")
     outcome = cli("resume", halted)
     assert outcome.status == 2
     assert "The data set digits has changed" in outcome.complaint
@@ -298,7 +299,7 @@ def test_a_run_that_comes_out_otherwise_exits_with_1(
 def test_a_run_without_a_step_is_not_trained_again(cli: Cli, run_store: Path) -> None:
     with Store(run_store) as store:
         run_id = store.create(CONFIG)
-        store.end(run_id, "failed")
+        owner(store, run_id).end("failed")
     outcome = cli("runs", "reproduce", run_id)
     assert outcome.status == 2
     assert "has not taken a step that could be compared." in outcome.complaint

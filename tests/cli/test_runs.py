@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from neuralscope.runs import Run, RunConfig, Store
+from tests.writing import owner
 
 Cli = Callable[..., Any]
 
@@ -22,7 +23,7 @@ def make_runs(path: Path, *names: str, status: str = "finished") -> list[str]:
     with Store(path) as store:
         run_ids = [store.create(SMALL, name) for name in names]
         for run_id in run_ids:
-            store.end(run_id, status)
+            owner(store, run_id).end(status)
     return run_ids
 
 

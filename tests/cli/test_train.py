@@ -18,6 +18,8 @@ from neuralscope.engine import Network, score
 from neuralscope.errors import DataError, DataUnavailable, StoreError, WeightsError
 from neuralscope.runs import RunConfig, Store, examples, list_snapshots, trainer
 from neuralscope.runs.store import slots
+from neuralscope.runs.writer import Writer
+from tests.writing import owner
 
 Cli = Callable[..., Any]
 
@@ -351,8 +353,8 @@ def test_a_run_interrupted_in_the_queue_has_no_weights(
             patch.setattr(time, "time", lambda: in_a_minute)
             for _ in range(slots()):
                 other = store.create(RunConfig())
-                store.adopt(other, "somebody")
-                store.claim_slot(other)
+                Writer(store, other, "somebody").adopt()
+                owner(store, other).claim_slot()
         process = start(*ENDLESS, "--json")
         told = eventually(lambda: "waiting" in (line := process.popen.stderr.readline()) and line)
         assert told == "waiting: place 1 in the queue\n"

@@ -34,9 +34,10 @@ from neuralscope.runs import (
     trainer,
 )
 from neuralscope.runs.experiment import prepare
+from neuralscope.runs.records import Parent
 from neuralscope.runs.snapshots import load_state
-from neuralscope.runs.store import Parent
 from neuralscope.runs.trainer import Trainer
+from tests.writing import owner
 
 Train = Callable[..., Run]
 Entries = dict[str, bytes]
@@ -161,7 +162,7 @@ def test_a_run_that_goes_on_is_exported_as_far_as_it_is(
 
 def test_a_run_without_snapshots_comes_back_too(store: Store, other: Store, tmp_path: Path) -> None:
     run_id = store.create(RunConfig(dataset="digits"), "nothing yet")
-    store.end(run_id, STOPPED)
+    owner(store, run_id).end(STOPPED)
     exports.write(store, run_id, "run", tmp_path / "run.zip")
     assert other.run(exports.import_file(other, tmp_path / "run.zip")).name == "nothing yet"
 
@@ -170,7 +171,7 @@ def test_a_parent_is_only_named_where_it_is(store: Store, other: Store, tmp_path
     config = RunConfig(dataset="digits")
     parent = store.create(config)
     child = store.create(config, parent=Parent(parent, 1, 40))
-    store.end(child, STOPPED)
+    owner(store, child).end(STOPPED)
     exports.write(store, child, "run", tmp_path / "run.zip")
     here = store.run(exports.import_file(store, tmp_path / "run.zip"))
     assert (here.parent_id, here.parent_epoch, here.parent_step) == (parent, 1, 40)
@@ -629,8 +630,8 @@ def test_the_latest_snapshot_of_a_killed_trainer_may_be_newer_than_its_row(
     latest = list_snapshots(store, run.run_id)[-1]
     assert latest.name == LATEST
     for step, gets_in in [(latest.step - 3, True), (latest.step + 3, False)]:
-        store.add_snapshot_row(
-            run.run_id, LATEST, epoch=latest.epoch, step=step, seconds=latest.seconds
+        owner(store, run.run_id).add_snapshot(
+            LATEST, epoch=latest.epoch, step=step, seconds=latest.seconds
         )
         path = tmp_path / f"{gets_in}.zip"
         exports.write(store, run.run_id, "run", path)

@@ -37,12 +37,14 @@ from neuralscope.runs import (
     Store,
     estimate,
 )
-from neuralscope.runs import store as store_module
+from neuralscope.runs import rows as run_rows
 from neuralscope.runs.experiment import prepare
+from neuralscope.runs.records import Event, Progress, StepBlock
 from neuralscope.runs.snapshots import SnapshotKeeper
-from neuralscope.runs.store import Event, Progress, StepBlock
 from neuralscope.runs.trainer import Trainer
+from neuralscope.runs.writer import Writer
 from neuralscope.ui import address, resources
+from tests.writing import owner
 
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE = 20.0
@@ -187,11 +189,10 @@ class HandRun:
         """Get to where the data is loaded and nothing has been learned."""
         dataset = dataset or load_dataset(self.config.dataset)
         self.training = prepare(self.config, dataset)
-        self.store.adopt(self.run_id, "by hand")
-        assert self.store.claim_slot(self.run_id)
-        self.keeper = SnapshotKeeper(self.store, self.run_id, dataset.n_classes)
-        self.store.set_facts(
-            self.run_id,
+        Writer(self.store, self.run_id, "by hand").adopt()
+        assert owner(self.store, self.run_id).claim_slot()
+        self.keeper = SnapshotKeeper(self.store, owner(self.store, self.run_id), dataset.n_classes)
+        owner(self.store, self.run_id).set_facts(
             data_digest=dataset.digest,
             versions={},
             machine={},
@@ -210,8 +211,7 @@ class HandRun:
             if isinstance(record, EpochEnd):
                 seconds, first = float(record.epoch), self.training.step - len(losses) + 1
                 blocks = [StepBlock(first, seconds - 1, seconds, np.array(losses, np.float32))]
-                self.store.record(
-                    self.run_id,
+                owner(self.store, self.run_id).record(
                     self._progress(),
                     blocks if losses else [],
                     [(record, seconds)],
@@ -230,7 +230,7 @@ class HandRun:
         """Answer a command, as the trainer does."""
         progress = self._progress()
         event = Event(time.time(), kind, text, progress.epoch, progress.step, progress.seconds)
-        self.store.record(self.run_id, progress, events=[event])
+        owner(self.store, self.run_id).record(progress, events=[event])
 
     def set_rate(self, rate: float) -> None:
         before, self.training.learning_rate = self.training.learning_rate, rate
@@ -238,17 +238,17 @@ class HandRun:
 
     def pause(self) -> HandRun:
         self.tell("paused", "paused")
-        self.store.set_status(self.run_id, PAUSED)
+        owner(self.store, self.run_id).set_status(PAUSED)
         return self
 
     def resume(self) -> HandRun:
         self.tell("resumed", "resumed")
-        self.store.set_status(self.run_id, RUNNING)
+        owner(self.store, self.run_id).set_status(RUNNING)
         return self
 
     def commands(self) -> list[tuple[str, float | None]]:
         """Return what has been asked of the trainer since the last time."""
-        return [tuple(command) for command in self.store.take_commands(self.run_id)]
+        return [tuple(command) for command in owner(self.store, self.run_id).take_commands()]
 
 
 class Runs:
@@ -261,11 +261,11 @@ class Runs:
 
     def hold_alive(self) -> None:
         """Take no active run for dead, however slow this machine is."""
-        self._patch.setattr(store_module, "HEARTBEAT_LOST", math.inf)
+        self._patch.setattr(run_rows, "HEARTBEAT_LOST", math.inf)
 
     def lose_trainers(self) -> None:
         """Let it be long ago that any trainer gave a sign of life."""
-        self._patch.setattr(store_module, "HEARTBEAT_LOST", -math.inf)
+        self._patch.setattr(run_rows, "HEARTBEAT_LOST", -math.inf)
 
     def queued(self, **settings: Any) -> HandRun:
         return HandRun(self.store, config(**settings))

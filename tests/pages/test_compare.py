@@ -15,8 +15,10 @@ from neuralscope.engine import EpochEnd
 from neuralscope.errors import StoreError
 from neuralscope.runs import FINISHED, STOPPED, RunConfig, Store
 from neuralscope.runs.curves import epochs_of
-from neuralscope.runs.store import Parent, Progress
+from neuralscope.runs.records import Parent, Progress
+from neuralscope.runs.writer import Writer
 from neuralscope.ui import compare, contestants, resources
+from tests.writing import owner
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Page, Runs
@@ -41,9 +43,9 @@ def write(
     """Write a run with these validation accuracies into the store; ten steps are an epoch."""
     config = replace(BASE, **{"epochs": len(accuracies), **settings})
     run_id = store.create(config, name, parent=parent)
-    store.adopt(run_id, "test")
-    store.set_facts(
-        run_id, data_digest=digest, versions={"numpy": "2.4"}, machine={}, steps_per_epoch=10
+    Writer(store, run_id, "test").adopt()
+    owner(store, run_id).set_facts(
+        data_digest=digest, versions={"numpy": "2.4"}, machine={}, steps_per_epoch=10
     )
     before = parent.epoch or 0 if parent else 0
     ends = [
@@ -52,9 +54,9 @@ def write(
     ]
     last = before + len(accuracies)
     progress = Progress(last, 10 * last, last / 2, 1000.0, config.learning_rate)
-    store.record(run_id, progress, epochs=ends)
+    owner(store, run_id).record(progress, epochs=ends)
     if status:
-        store.end(run_id, status, test_accuracy=accuracies[-1], samples_per_second=1000.0)
+        owner(store, run_id).end(status, test_accuracy=accuracies[-1], samples_per_second=1000.0)
     return run_id
 
 
@@ -263,7 +265,7 @@ def test_live_runs_move(store: Store, runs: Runs, compared: Open) -> None:
     live.learn(3)
     assert page.look().says("at epoch 3, the last that both have")
     assert "Accuracy of the runs, live" in alts(page)
-    store.end(live.run_id, STOPPED)
+    owner(store, live.run_id).end(STOPPED)
     page.look()
     assert "Accuracy of the runs, live" not in alts(page)
 

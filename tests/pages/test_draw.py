@@ -19,6 +19,7 @@ from neuralscope.data.sheet import Stroke, rasterize
 from neuralscope.engine import Network
 from neuralscope.runs import Run, Store
 from neuralscope.ui import moment
+from tests.writing import owner
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Page, Runs
@@ -181,8 +182,7 @@ def test_a_drawing_follows_the_recipe_that_the_run_was_trained_by(
 ) -> None:
     run = runs.finished()
     told = replace(load_dataset("digits").recipe, is_dark_on_light=True)
-    store.set_facts(
-        run.run_id,
+    owner(store, run.run_id).set_facts(
         data_digest=run.data_digest,
         versions=run.versions,
         machine=run.machine,

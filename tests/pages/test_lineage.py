@@ -11,6 +11,7 @@ import streamlit as st
 from neuralscope.runs import FAILED, FINISHED, QUEUED, RUNNING, Run, Store, lineage, list_snapshots
 from neuralscope.ui import lineage_panel
 from tests.pages.conftest import Page, Runs
+from tests.writing import owner
 
 Open = Callable[..., Page]
 
@@ -254,7 +255,7 @@ def test_a_reproduction_is_followed_to_its_verdict_where_it_was_asked_for(
     again = store.runs()[0]
     assert tells(page, "Reproduction: starting.")
     assert links(page, "Show this run") == [f"run={again.run_id}"]
-    store.set_status(again.run_id, RUNNING)
+    owner(store, again.run_id).set_status(RUNNING)
     page.look()
     assert tells(page, "Reproduction: running, epoch 0 of 2.")
     runs.take_up(again.run_id)
@@ -293,7 +294,7 @@ def test_a_reproduction_that_fails_says_so_where_it_was_asked_for(
     open_card: Open, store: Store, runs: Runs
 ) -> None:
     page = open_card(runs.finished()).click("Reproduce")
-    store.end(store.runs()[0].run_id, FAILED, "The disk is full.")
+    owner(store, store.runs()[0].run_id).end(FAILED, "The disk is full.")
     page.look()
     assert unescaped(page, "error") == ["Reproduction: failed. The disk is full."]
 
@@ -301,7 +302,7 @@ def test_a_reproduction_that_fails_says_so_where_it_was_asked_for(
 def test_only_the_newest_are_told_of(open_card: Open, store: Store, runs: Runs) -> None:
     run = runs.finished()
     for _ in range(lineage_panel.MOST_TOLD + 2):
-        store.end(lineage.reproduce(store, run.run_id), FAILED, "No.")
+        owner(store, lineage.reproduce(store, run.run_id)).end(FAILED, "No.")
     page = open_card(run)
     assert len(page.said("error")) == lineage_panel.MOST_TOLD
     assert page.says("And 2 more, made earlier from this run.")

@@ -24,8 +24,10 @@ from neuralscope.runs import (
     races,
 )
 from neuralscope.runs.curves import epochs_of
-from neuralscope.runs.store import Progress
+from neuralscope.runs.records import Progress
+from neuralscope.runs.writer import Writer
 from neuralscope.ui import race
+from tests.writing import owner
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Page, Runs
@@ -64,16 +66,18 @@ class Track:
     def learn(self, lane: int, accuracies: Sequence[float], status: str | None = None) -> Track:
         """Write down the epochs of a run, half a second each, and its end."""
         run_id = self.race.runs[lane].run_id
-        self.store.adopt(run_id, "test")
-        self.store.set_status(run_id, "running")
+        Writer(self.store, run_id, "test").adopt()
+        owner(self.store, run_id).set_status("running")
         ends = [
             (EpochEnd(epoch, 10 * epoch, 1 - a, a, 1.1 - a, a, 0.1, ()), epoch / 2)
             for epoch, a in enumerate(accuracies, 1)
         ]
         last = len(accuracies)
-        self.store.record(run_id, Progress(last, 10 * last, last / 2, 99.0, 0.1), epochs=ends)
+        owner(self.store, run_id).record(
+            Progress(last, 10 * last, last / 2, 99.0, 0.1), epochs=ends
+        )
         if status:
-            self.store.end(run_id, status)
+            owner(self.store, run_id).end(status)
         return self
 
     def standing(self) -> tuple[list[float], int | None]:
@@ -229,7 +233,7 @@ def test_all_can_be_stopped(store: Store, runs: Runs, no_trainers: None, opened:
     track = Track(store).learn(0, FAST[:1])
     opened(race=track.race_id).click("Stop all")
     for run in track.race.runs:
-        assert [command.kind for command in store.take_commands(run.run_id)] == ["stop"]
+        assert [command.kind for command in owner(store, run.run_id).take_commands()] == ["stop"]
 
 
 def test_one_thing_leads_to_another(

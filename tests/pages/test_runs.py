@@ -18,6 +18,7 @@ from neuralscope.runs import FINISHED, Run, Store
 from neuralscope.ui import run_query, run_trash
 from neuralscope.words import percentage
 from tests.pages.conftest import DEADLINE, config
+from tests.writing import owner
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Page, Runs
@@ -56,7 +57,7 @@ def add(store: Store) -> Callable[..., Run]:
 
     def add(name: str = "", **settings: Any) -> Run:
         run_id = store.create(config(**settings), name)
-        store.end(run_id, FINISHED)
+        owner(store, run_id).end(FINISHED)
         return store.run(run_id)
 
     return add
@@ -236,7 +237,7 @@ def test_the_rows_move_only_while_something_is_live(
     run.learn(2)
     page.look()
     assert list(table.of(page)["epoch"]) == ["2 of 50"]
-    runs.store.end(run.run_id, FINISHED)
+    owner(runs.store, run.run_id).end(FINISHED)
     paces.clear()
     page.look()
     assert paces == []
@@ -624,7 +625,7 @@ def test_stopping_several_runs_goes_on_past_one_that_has_just_ended(
 ) -> None:
     first, second = runs.queued(), runs.queued()
     page = open_runs(runs=f"{first.run_id},{second.run_id}")
-    store.end(first.run_id, FINISHED)
+    owner(store, first.run_id).end(FINISHED)
     page.click("Stop")
     assert second.commands() == [("stop", None)]
     [error] = page.said("error")

@@ -15,6 +15,7 @@ from neuralscope.runs import SETTINGS, Run, RunConfig, Store
 from neuralscope.runs.trainer import Trainer
 from neuralscope.ui import canvas
 from tests.pages.conftest import Page
+from tests.writing import owner
 
 Open = Callable[..., Page]
 
@@ -51,7 +52,7 @@ def run(store: Store) -> Run:
     store.set_tags(run_id, [HOSTILE])
     store.set_notes(run_id, HOSTILE)
     trained = Trainer(store, run_id).run()
-    store.end(run_id, trained.status, message=HOSTILE)
+    owner(store, run_id).end(trained.status, message=HOSTILE)
     return store.run(run_id)
 
 

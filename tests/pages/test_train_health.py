@@ -116,7 +116,7 @@ def test_a_run_that_ended_before_its_first_epoch(open_page: OpenPage, runs: Runs
 
 def test_a_run_of_before_this_was_recorded(open_page: OpenPage, runs: Runs, store: Store) -> None:
     run = runs.finished()
-    with store._database.writing() as db:
+    with store.database.writing() as db:
         db.execute("DELETE FROM layer_health")
     page = open_page(run=run.run_id)
     assert page.says(NOT_RECORDED)
@@ -127,7 +127,7 @@ def test_a_run_begun_before_this_was_recorded_and_gone_on_with(
     open_page: OpenPage, runs: Runs, store: Store
 ) -> None:
     hand = runs.running(learned=3)
-    with store._database.writing() as db:
+    with store.database.writing() as db:
         db.execute("DELETE FROM layer_health WHERE epoch < 3")
     assert panel(open_page(run=hand.run_id)).label == "Layer health: all good"
 

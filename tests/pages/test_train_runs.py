@@ -25,8 +25,9 @@ from neuralscope.runs import (
     RunConfig,
     Store,
 )
-from neuralscope.runs.store import Progress
+from neuralscope.runs.records import Progress
 from neuralscope.ui import run_picker, run_view
+from tests.writing import owner
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Page, Runs
@@ -61,7 +62,7 @@ def set_up(runs: Runs, state: str) -> str:
             return runs.diverged().run_id
         case "failed":
             run_id = runs.queued().run_id
-            runs.store.end(run_id, FAILED, "This machine has not enough memory for it.")
+            owner(runs.store, run_id).end(FAILED, "This machine has not enough memory for it.")
             return run_id
         case "interrupted":
             run_id = runs.running().run_id
@@ -258,7 +259,7 @@ def test_a_command_that_comes_too_late_is_told(
 ) -> None:
     run = runs.running()
     page = open_page(run=run.run_id)
-    runs.store.end(run.run_id, FINISHED)
+    owner(runs.store, run.run_id).end(FINISHED)
     page.click("Pause")  # on the page as it was
     assert page.badge() == "Finished"
 
@@ -294,7 +295,7 @@ def test_the_color_of_a_result_is_that_of_its_worth(
     open_page: Open, runs: Runs, accuracy: float, kind: str, words: str
 ) -> None:
     run = runs.running(1, epochs=1)
-    runs.store.end(run.run_id, FINISHED, test_accuracy=accuracy)
+    owner(runs.store, run.run_id).end(FINISHED, test_accuracy=accuracy)
     page = open_page(run=run.run_id)
     [sentence] = page.said("error", "warning", "info", "success")
     assert page.said(kind) == [sentence]
@@ -313,7 +314,7 @@ def test_an_accuracy_that_stays_is_no_progress(open_page: Open, runs: Runs) -> N
 
 def test_what_came_before_a_run_diverged_is_no_success(open_page: Open, runs: Runs) -> None:
     run = runs.running(2)
-    runs.store.end(run.run_id, DIVERGED, message="Training diverged in epoch 3, step 130.")
+    owner(runs.store, run.run_id).end(DIVERGED, message="Training diverged in epoch 3, step 130.")
     page = open_page(run=run.run_id)
     [metric] = [each for each in page.app.metric if each.label == "Validation accuracy"]
     assert metric.delta.endswith(" points")
@@ -325,7 +326,9 @@ def test_overfitting_is_named_and_marked_with_its_epoch(open_page: Open, runs: R
     run = runs.running(1)
     for epoch, loss in enumerate((0.5, 0.4, 0.5, 0.6, 0.7), 2):
         end = EpochEnd(epoch, 45 * epoch, 1 / epoch, 0.9, loss, 0.8, 0.2, ())
-        runs.store.record(run.run_id, Progress(epoch, 45 * epoch, epoch, 1.0, 0.2), [], [(end, 1)])
+        owner(runs.store, run.run_id).record(
+            Progress(epoch, 45 * epoch, epoch, 1.0, 0.2), [], [(end, 1)]
+        )
     page = open_page(run=run.run_id)
     [sentence] = page.said("warning")
     assert sentence.startswith(
@@ -662,7 +665,7 @@ def test_a_run_whose_data_is_not_here_has_curves_but_no_pictures(
         digest="",
     )
     run = runs.queued(dataset="mnist").start(made_up).learn(2)
-    runs.store.end(run.run_id, STOPPED, test_accuracy=0.95)
+    owner(runs.store, run.run_id).end(STOPPED, test_accuracy=0.95)
     page = open_page(run=run.run_id)
     assert set(page.charts()) == {"lines"}
     [sentence] = page.said("warning")
@@ -686,7 +689,7 @@ def test_a_run_that_ends_before_the_first_look_for_its_first_point_is_shown_as_e
         told = through(*given)
         if before:
             run.start()
-            run.store.end(run.run_id, DIVERGED, "Training diverged in epoch 1, step 2.")
+            owner(run.store, run.run_id).end(DIVERGED, "Training diverged in epoch 1, step 2.")
         return told
 
     monkeypatch.setattr(run_view, ends, diverge_meanwhile)

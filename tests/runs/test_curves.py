@@ -8,6 +8,7 @@ import pytest
 from neuralscope.engine import EpochEnd
 from neuralscope.runs import RunConfig, Store
 from neuralscope.runs.curves import epochs_of
+from tests.writing import owner
 
 
 def run_with(store: Store, config: RunConfig, n_epochs: int) -> str:
@@ -16,7 +17,7 @@ def run_with(store: Store, config: RunConfig, n_epochs: int) -> str:
         (EpochEnd(epoch, 10 * epoch, 1 / (epoch + 1), 0.5, 0.9, 0.25, 0.1, ()), epoch / 2)
         for epoch in range(n_epochs)
     ]
-    store.record(run_id, None, epochs=ends)
+    owner(store, run_id).record(None, epochs=ends)
     return run_id
 
 

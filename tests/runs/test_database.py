@@ -6,8 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from neuralscope.engine import EpochEnd
-from neuralscope.errors import StoreError
+from neuralscope.errors import StoreBusy, StoreError, StoreFull
 from neuralscope.runs import RunConfig, Store, database
 from neuralscope.runs.database import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
-from neuralscope.runs.store import Progress, StepBlock
+from neuralscope.runs.records import Progress, StepBlock
+from tests.writing import owner
 
 ONE_SENTENCE = r"^[^\n]+\.$"
 
@@ -29,7 +30,7 @@ def epoch_end(epoch: int) -> EpochEnd:
 
 def write_much(store: Store, run_id: str) -> None:
     block = StepBlock(1, 0.0, 1.0, np.ones(100_000, np.float32))
-    store.record(run_id, Progress(1, 100_000, 1.0, 1.0, 0.1), [block], [(epoch_end(1), 1.0)])
+    owner(store, run_id).record(Progress(1, 100_000, 1.0, 1.0, 0.1), [block], [(epoch_end(1), 1.0)])
 
 
 # Opening -----------------------------------------------------------------------------------------
@@ -158,7 +159,12 @@ def test_a_file_that_is_not_ours_is_refused_and_left_as_it_is(
     assert words in str(caught.value)
     assert str(run_store) in str(caught.value)
     assert path.read_bytes() == before
-    assert [file.name for file in run_store.iterdir()] == [FILE_NAME]
+    # Looking at a database with a log leaves an empty one.
+    log = path.with_name(f"{FILE_NAME}-wal")
+    assert not log.exists() or not log.stat().st_size
+    assert {
+        file.name.removesuffix("-wal").removesuffix("-shm") for file in run_store.iterdir()
+    } == {FILE_NAME}
 
 
 # Failing -----------------------------------------------------------------------------------------
@@ -168,14 +174,15 @@ def test_a_full_disk_is_told_and_leaves_the_store_whole(
     store: Store, config: RunConfig, query: Callable[..., Any]
 ) -> None:
     run_id = store.create(config)
-    connection = store._database._connection
-    n_pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.execute(f"PRAGMA max_page_count = {n_pages}")
-    with pytest.raises(StoreError, match=r"^The run store .* failed: the disk is full\.$"):
+    with store.database.writing() as db:
+        n_pages = db.execute("PRAGMA page_count").fetchone()[0]
+        db.execute(f"PRAGMA max_page_count = {n_pages}")
+    with pytest.raises(StoreFull, match=r"^The run store .* failed: the disk is full\.$"):
         write_much(store, run_id)
     # All or nothing; and once there is room, it works again.
     assert (store.run(run_id).step, len(store.epochs(run_id).epoch)) == (0, 0)
-    connection.execute("PRAGMA max_page_count = 1000000")
+    with store.database.writing() as db:
+        db.execute("PRAGMA max_page_count = 1000000")
     write_much(store, run_id)
     assert len(store.steps(run_id).loss) == 100_000
     assert query("PRAGMA integrity_check") == [("ok",)]
@@ -183,7 +190,8 @@ def test_a_full_disk_is_told_and_leaves_the_store_whole(
 
 def test_a_store_that_cannot_be_written_any_more(store: Store, config: RunConfig) -> None:
     run_id = store.create(config)
-    store._database._connection.execute("PRAGMA query_only = ON")
+    with store.database.writing() as db:
+        db.execute("PRAGMA query_only = ON")
     with pytest.raises(StoreError, match="it cannot be written"):
         store.create(config)
     assert store.run(run_id).run_id == run_id
@@ -191,7 +199,7 @@ def test_a_store_that_cannot_be_written_any_more(store: Store, config: RunConfig
 
 def test_a_transaction_that_fails_changes_nothing(store: Store, config: RunConfig) -> None:
     run_id = store.create(config)
-    with pytest.raises(ZeroDivisionError), store._database.writing() as db:
+    with pytest.raises(ZeroDivisionError), store.database.writing() as db:
         db.execute("DELETE FROM runs")
         raise ZeroDivisionError
     assert store.run(run_id)
@@ -200,22 +208,175 @@ def test_a_transaction_that_fails_changes_nothing(store: Store, config: RunConfi
 def test_a_commit_that_fails_does_not_block_the_store(store: Store, config: RunConfig) -> None:
     run_id = store.create(config)
     # A deferred constraint is looked at when the transaction ends, and fails there.
-    with pytest.raises(StoreError, match="FOREIGN KEY"), store._database.writing() as db:
+    with pytest.raises(StoreError, match="FOREIGN KEY"), store.database.writing() as db:
         db.execute("PRAGMA defer_foreign_keys = ON")
         db.execute("INSERT INTO snapshots VALUES ('nobody', 'latest', 0, 0, 0, 0)")
-    store.set_status(run_id, "running")
+    owner(store, run_id).set_status("running")
     assert store.run(run_id).status == "running"
 
 
-def test_a_store_kept_busy_by_others_says_so(
+@pytest.fixture
+def other_writer(store: Store) -> Iterator[sqlite3.Connection]:
+    """Another program that holds the write lock: a backup, a database browser."""
+    with closing(sqlite3.connect(store.path / FILE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+def test_writing_to_a_store_that_others_keep_busy_says_so(
+    store: Store, config: RunConfig, other_writer: sqlite3.Connection
+) -> None:
+    with pytest.raises(StoreBusy, match=r"other programs kept it busy for 0\.05 s\.$"):
+        with store.database.writing(patience=0.05):
+            pass
+    other_writer.rollback()
+    assert store.create(config)
+
+
+def test_reading_never_waits_for_writing(
     store: Store, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "PATIENCE", 0.05)
-    with Store(store.path) as impatient, store._database.writing():
-        with pytest.raises(StoreError, match="other programs kept it busy"):
-            impatient.create(config)
-        assert impatient.runs() == []  # reading never waits for a writer
-    assert store.create(config)
+    run_id = store.create(config)
+    monkeypatch.setattr(database, "PATIENCE", 0.0)  # whoever has to wait fails
+    with closing(sqlite3.connect(store.path / FILE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with Store(store.path) as another:  # nor does opening
+            assert [run.run_id for run in another.runs()] == [run_id]
+    with store.database.writing() as db:  # nor in another thread of the process that writes
+        db.execute("UPDATE runs SET notes = 'x'")
+        seen: list[str] = []
+        looking = threading.Thread(target=lambda: seen.append(store.run(run_id).notes))
+        looking.start()
+        looking.join(5)
+    assert seen == [""]
+    assert store.run(run_id).notes == "x"
+
+
+def test_many_may_read_at_once(store: Store) -> None:
+    with ExitStack() as stack:
+        readers = [stack.enter_context(store.database.reading()) for _ in range(10)]
+        assert len(set(map(id, readers))) == 10
+
+
+def test_a_reader_cannot_write(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    with pytest.raises(StoreError, match="it cannot be written"), store.database.reading() as db:
+        db.execute("DELETE FROM runs")
+    assert store.run(run_id)
+
+
+def test_opening_a_store_changes_nothing_in_it(store: Store, config: RunConfig) -> None:
+    store.create(config)
+    store.close()
+    path = store.path / FILE_NAME
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    with Store(store.path) as another:
+        assert len(another.runs()) == 1
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+# Where nothing can be written --------------------------------------------------------------------
+
+
+def prevent_writing(folder: Path) -> None:
+    """Make SQLite unable to begin a log, as on a read-only disk; root is stopped by this too."""
+    shared = folder / f"{FILE_NAME}-shm"
+    shared.unlink(missing_ok=True)
+    shared.mkdir()
+
+
+def test_a_store_that_cannot_be_written_can_be_looked_at(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    store.close()
+    prevent_writing(store.path)
+    with Store(store.path) as reader:
+        assert reader.run(run_id).config == config
+        with pytest.raises(StoreError, match="it cannot be written"):
+            reader.create(config)
+
+
+def test_nothing_that_was_committed_is_overlooked_where_nothing_can_be_written(
+    store: Store, config: RunConfig, tmp_path: Path
+) -> None:
+    first = store.create(config)
+    copied = tmp_path / "copied"
+    shutil.copytree(store.path, copied)  # while it is open: what is new is in the log only
+    assert (copied / f"{FILE_NAME}-wal").stat().st_size
+    prevent_writing(copied)
+    before = sorted((path.name, path.stat().st_size) for path in copied.iterdir())
+    with Store(copied) as reader:
+        assert [run.run_id for run in reader.runs()] == [first]
+        second = store.create(config)  # and what is changed by somebody who can is seen
+        for suffix in ("", "-wal"):
+            shutil.copy(store.path / f"{FILE_NAME}{suffix}", tmp_path)
+            (copied / f"{FILE_NAME}{suffix}").write_bytes(
+                (tmp_path / f"{FILE_NAME}{suffix}").read_bytes()
+            )
+        assert {run.run_id for run in reader.runs()} == {first, second}
+    assert [name for name, _ in before] == sorted(path.name for path in copied.iterdir())
+
+
+# Taken away while it is open ---------------------------------------------------------------------
+
+
+def test_a_store_that_is_renamed_is_missed_at_once_and_found_when_it_is_back(
+    store: Store, config: RunConfig
+) -> None:
+    run_id = store.create(config)
+    away = store.path.with_name("away")
+    store.path.rename(away)
+    for look in (store.runs, lambda: store.set_notes(run_id, "lost?")):
+        with pytest.raises(StoreError, match=r"is gone: it was removed or renamed"):
+            look()
+    assert not store.path.exists()
+    away.rename(store.path)
+    assert store.run(run_id).notes == ""
+
+
+def test_nothing_is_written_to_a_store_whose_place_another_has_taken(
+    store: Store, config: RunConfig
+) -> None:
+    run_id = store.create(config)
+    away = store.path.with_name("away")
+    store.path.rename(away)
+    with Store(store.path) as other:
+        for look in (store.runs, lambda: store.set_notes(run_id, "lost?")):
+            with pytest.raises(StoreError, match=r"Another run store has taken the place of"):
+                look()
+        assert other.runs() == []
+    with Store(away) as original:
+        assert original.run(run_id).notes == ""
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_folders_of_runs_without_their_database_are_no_new_store(
+    store: Store, config: RunConfig, is_empty: bool
+) -> None:
+    store.folder(store.create(config)).mkdir()
+    store.close()
+    path = store.path / FILE_NAME
+    path.unlink()
+    if is_empty:
+        path.touch()
+    with pytest.raises(StoreError, match=r"the folder of 1 run, but its \S+ is missing or empty"):
+        Store(store.path)
+    assert path.exists() == is_empty
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_what_is_in_a_store_is_for_its_owner_alone(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    assert store.path.stat().st_mode & 0o777 == 0o700
+    files = [path for path in store.path.iterdir() if path.name.startswith(FILE_NAME)]
+    assert len(files) == 3
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    # A store of before, open to all, is closed to others when it is opened.
+    store.folder(run_id).mkdir(mode=0o755)
+    for path in files:
+        path.chmod(0o644)
+    with Store(store.path):
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+        assert store.folder(run_id).stat().st_mode & 0o777 == 0o700
 
 
 def test_a_new_store_waits_for_others_that_are_making_it(
@@ -252,16 +413,18 @@ import sys
 import numpy as np
 from neuralscope.engine import EpochEnd
 from neuralscope.runs import Store
-from neuralscope.runs.store import Progress, StepBlock
+from neuralscope.runs.records import Progress, StepBlock
+from neuralscope.runs.writer import Writer
 
 path, run_id, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
 with Store(path) as store:
-    store.adopt(run_id, "writer")
+    writer = Writer(store, run_id, "writer")
+    writer.adopt()
     for i in range(n):
         block = StepBlock(4 * i + 1, i, i + 1, np.arange(4 * i, 4 * i + 4, dtype=np.float32))
         end = EpochEnd(i, 4 * i, 1.0, 0.5, 1.0, 0.5, 0.1)
-        store.record(run_id, Progress(i, 4 * i + 4, i, 1.0, 0.1), [block], [(end, 1.0)])
-        store.beat(run_id, "writer")
+        writer.record(Progress(i, 4 * i + 4, i, 1.0, 0.1), [block], [(end, 1.0)])
+        writer.beat()
 """
 
 
@@ -285,7 +448,7 @@ def test_processes_and_threads_that_write_at_once_lose_nothing(
                 losses = np.arange(4 * i, 4 * i + 4, dtype=np.float32)
                 progress = Progress(i, 4 * i + 4, i, 1.0, 0.1)
                 block = StepBlock(4 * i + 1, i, i + 1, losses)
-                store.record(run_id, progress, [block], [(epoch_end(i), 1.0)])
+                owner(store, run_id).record(progress, [block], [(epoch_end(i), 1.0)])
         except Exception as error:
             failures.append(error)
 
@@ -318,7 +481,7 @@ def test_opening_a_store_twice_takes_no_locks_away(store: Store, config: RunConf
         [sys.executable, "-c", code, str(store.path)], cwd=Path(__file__).parents[2], check=True
     )
     assert (store.path / f"{FILE_NAME}-wal").exists()
-    store.set_status(run_id, "running")
+    owner(store, run_id).set_status("running")
     with Store(store.path) as another:
         assert another.run(run_id).status == "running"
 

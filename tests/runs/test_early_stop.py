@@ -25,6 +25,7 @@ from neuralscope.runs import (
 )
 from neuralscope.runs.snapshots import SnapshotKeeper, load_state
 from neuralscope.runs.trainer import Trainer
+from tests.writing import owner
 
 PATIENT = RunConfig("digits", (8,), learning_rate=0.5, epochs=60, patience=2)
 
@@ -152,7 +153,7 @@ def test_killed_at_any_point_it_goes_on_to_the_same_bits_with_everything_switche
     store: Store, digits: Dataset
 ) -> None:
     run_id = store.create(EVERYTHING)
-    keeper = SnapshotKeeper(store, run_id, digits.n_classes)
+    keeper = SnapshotKeeper(store, owner(store, run_id), digits.n_classes)
     through = prepare(EVERYTHING, digits)
     records = list(through.records())
     assert isinstance(records[-1], Restored)
@@ -180,7 +181,7 @@ def test_a_snapshot_of_before_there_was_patience_can_be_gone_on_from(
     for record in plain.records():
         if isinstance(record, EpochEnd):
             break
-    SnapshotKeeper(store, run_id, digits.n_classes).keep_latest(plain, 0.0)
+    SnapshotKeeper(store, owner(store, run_id), digits.n_classes).keep_latest(plain, 0.0)
     state = load_state(store, run_id, LATEST)
     assert "best_parameters" not in state
     patient = prepare(PATIENT, digits)

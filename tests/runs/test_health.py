@@ -17,7 +17,9 @@ from neuralscope.engine import EpochEnd, LayerHealth
 from neuralscope.errors import StoreError
 from neuralscope.runs import EpochHealth, RunConfig, Store, database
 from neuralscope.runs.database import FILE_NAME, SCHEMA_VERSION
-from neuralscope.runs.store import Progress
+from neuralscope.runs.records import Progress
+from neuralscope.runs.writer import Writer
+from tests.writing import owner
 
 Query = Callable[..., list[Any]]
 
@@ -31,7 +33,7 @@ def epoch_end(epoch: int, n_layers: int = 3) -> EpochEnd:
 
 
 def record(store: Store, run_id: str, *ends: EpochEnd) -> None:
-    store.record(run_id, PROGRESS, epochs=[(end, 1.0) for end in ends])
+    owner(store, run_id).record(PROGRESS, epochs=[(end, 1.0) for end in ends])
 
 
 # Keeping it --------------------------------------------------------------------------------------
@@ -89,7 +91,7 @@ def test_the_largest_number_is_a_number(store: Store, config: RunConfig) -> None
 def test_it_goes_with_its_run(store: Store, config: RunConfig, query: Query) -> None:
     run_id = store.create(config)
     record(store, run_id, epoch_end(1))
-    store.end(run_id, "finished")
+    owner(store, run_id).end("finished")
     store.delete(run_id)
     assert query("SELECT count(*) FROM layer_health") == [(0,)]
 
@@ -352,8 +354,8 @@ def test_columns_of_a_later_version_do_not_disturb_who_is_at_work(
 ) -> None:
     run_id = store.create(config)
     query("ALTER TABLE runs ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'")
-    store.adopt(run_id, "me")
-    assert store.claim_slot(run_id)
+    Writer(store, run_id, "me").adopt()
+    assert owner(store, run_id).claim_slot()
     record(store, run_id, epoch_end(1))
     assert (store.run(run_id).best_epoch, len(store.runs())) == (1, 1)
 

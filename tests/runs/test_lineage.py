@@ -14,6 +14,7 @@ import pytest
 
 from neuralscope.data import Dataset
 from neuralscope.engine import Record
+from neuralscope.engine.weights import write
 from neuralscope.errors import ConfigError, DataError, RunNotFound, StoreError, WeightsError
 from neuralscope.runs import (
     LATEST,
@@ -25,13 +26,15 @@ from neuralscope.runs import (
     list_snapshots,
     trainer,
 )
-from neuralscope.runs import store as store_module
+from neuralscope.runs import rows as run_rows
 from neuralscope.runs.cores import Cores, recorded
+from neuralscope.runs.names import describe
 from neuralscope.runs.partner import can_have_partner
-from neuralscope.runs.snapshots import load_state, write_state
-from neuralscope.runs.store import describe
+from neuralscope.runs.snapshots import load_state
 from neuralscope.runs.trainer import Trainer
+from neuralscope.runs.writer import Writer
 from tests.runs.conftest import EXTRAS
+from tests.writing import owner
 
 ONE_SENTENCE = r"^[^\n]+[.]$"
 
@@ -326,7 +329,7 @@ def test_a_snapshot_that_is_gone_is_told_with_those_that_are_left(
 
 def test_a_fork_is_not_made_on_other_data(store: Store, train: Train) -> None:
     parent = train(PLAIN)
-    store.set_data_digest(parent.run_id, "of other data")
+    owner(store, parent.run_id).set_data_digest("of other data")
     info = snapshot(store, parent.run_id, 1)
     with pytest.raises(DataError, match=ONE_SENTENCE):
         lineage.fork(store, parent.run_id, info, PLAIN)
@@ -462,7 +465,8 @@ def test_weights_that_differ_by_a_bit_are_found(store: Store, train: Train) -> N
     state = dict(load_state(store, again.run_id, info.name))
     state["parameters"] = state["parameters"].copy()
     state["parameters"].view(np.uint32)[5] ^= 1
-    write_state(store, again.run_id, info, state)
+    del state["metadata"]
+    write(store.folder(again.run_id) / f"{info.name}.npz", state, {})
     verdict = lineage.verdict(store, original.run_id, again.run_id)
     assert (verdict.is_identical, verdict.text) == (False, "It differs in its weights.")
 
@@ -502,7 +506,7 @@ def test_what_is_not_there_is_neither_trained_again_nor_compared(
 
 def ended(store: Store, status: str, **columns: Any) -> Run:
     run_id = store.create(replace(PLAIN, epochs=5, patience=columns.pop("patience", 0)))
-    store.end(run_id, status)
+    owner(store, run_id).end(status)
     with store.database.writing() as db:
         for name, value in columns.items():
             db.execute(f"UPDATE runs SET {name} = ? WHERE run_id = ?", (value, run_id))
@@ -556,9 +560,9 @@ def test_an_active_run_is_not_resumed(store: Store) -> None:
 def test_a_trainer_that_is_silent_is_waited_for_until_it_counts_as_gone(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "HEARTBEAT_LOST", 0.2)
+    monkeypatch.setattr(run_rows, "HEARTBEAT_LOST", 0.2)
     run_id = store.create(PLAIN)
-    store.adopt(run_id, "killed a moment ago")
+    Writer(store, run_id, "killed a moment ago").adopt()
     lineage.wait_for_silence(store, run_id)
     assert store.run(run_id).status == "interrupted"
     lineage.resume(store, run_id)
@@ -566,8 +570,8 @@ def test_a_trainer_that_is_silent_is_waited_for_until_it_counts_as_gone(
 
 def test_a_trainer_that_is_alive_is_not_waited_for(store: Store) -> None:
     run_id = store.create(PLAIN)
-    store.adopt(run_id, "alive")
-    soon = threading.Timer(0.1, store.beat, (run_id, "alive"))
+    Writer(store, run_id, "alive").adopt()
+    soon = threading.Timer(0.1, Writer(store, run_id, "alive").beat)
     soon.start()
     lineage.wait_for_silence(store, run_id)
     soon.join()

@@ -13,7 +13,7 @@ import pytest
 from neuralscope.engine import EpochEnd
 from neuralscope.errors import StoreError
 from neuralscope.runs import DIVERGED, FINISHED, INTERRUPTED, QUEUED, RUNNING, RunConfig, Store
-from neuralscope.runs import store as store_module
+from neuralscope.runs import rows as run_rows
 from neuralscope.runs.listing import (
     SORTS,
     Query,
@@ -26,12 +26,13 @@ from neuralscope.runs.listing import (
     still_there,
     trashed_before,
 )
-from neuralscope.runs.store import Progress
+from neuralscope.runs.records import Progress
+from tests.writing import owner
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setattr(store_module, "HEARTBEAT_LOST", math.inf)
+    monkeypatch.setattr(run_rows, "HEARTBEAT_LOST", math.inf)
     with Store(tmp_path / "runs") as store:
         yield store
 
@@ -39,7 +40,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 def add(store: Store, name: str, status: str = FINISHED, **settings: Any) -> str:
     run_id = store.create(RunConfig(**{"dataset": "digits", **settings}), name)
     if status not in (QUEUED, RUNNING):
-        store.end(run_id, status)
+        owner(store, run_id).end(status)
     return run_id
 
 
@@ -48,7 +49,7 @@ def learn(store: Store, run_id: str, *accuracies: float, seconds: float = 1.0) -
     for epoch, accuracy in enumerate((0.1, *accuracies)):
         end = EpochEnd(epoch, epoch, 2.0 / (epoch + 1), 0.5, 1.0 / (epoch + 1), accuracy, 0.1, ())
         progress = Progress(epoch, epoch, seconds * epoch, None, 0.1)
-        store.record(run_id, progress, epochs=[(end, seconds * epoch)])
+        owner(store, run_id).record(progress, epochs=[(end, seconds * epoch)])
 
 
 def names(store: Store, **query: Any) -> list[str]:
@@ -135,7 +136,7 @@ def test_a_run_whose_trainer_is_silent_is_found_as_interrupted(
     add(store, "silent", QUEUED)
     assert names(store, statuses=(QUEUED,)) == ["silent"]
     assert is_live(store)
-    monkeypatch.setattr(store_module, "HEARTBEAT_LOST", -math.inf)
+    monkeypatch.setattr(run_rows, "HEARTBEAT_LOST", -math.inf)
     assert names(store, statuses=(QUEUED,)) == []
     assert names(store, statuses=(INTERRUPTED,)) == ["silent"]
     assert not is_live(store)
@@ -217,7 +218,7 @@ def test_the_whole_list_is_sorted(store: Store, sort: str, ascending: list[str])
     learn(store, b, 0.95)
     learn(store, c, 0.6, 0.7)
     for run_id, test in ((a, 0.9), (b, 0.1), (c, 0.5)):
-        store.end(run_id, FINISHED, test_accuracy=test)
+        owner(store, run_id).end(FINISHED, test_accuracy=test)
     equal = {"dataset": ["c", "B", "a"], "optimizer": ["B", "c", "a"]}  # the newest of equals first
     assert names(store, sort=sort, descending=False) == equal.get(sort, ascending)
     if sort not in equal:
@@ -227,7 +228,7 @@ def test_the_whole_list_is_sorted(store: Store, sort: str, ascending: list[str])
 def test_runs_without_a_value_come_last_both_ways(store: Store) -> None:
     add(store, "new")
     tested = add(store, "tested")
-    store.end(tested, FINISHED, test_accuracy=0.5)
+    owner(store, tested).end(FINISHED, test_accuracy=0.5)
     add(store, "newer")
     for descending in (True, False):
         assert names(store, sort="test", descending=descending) == ["tested", "newer", "new"]

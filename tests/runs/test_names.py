@@ -13,6 +13,7 @@ from neuralscope.data import add_dataset, dataset_title, remove_dataset
 from neuralscope.runs import SETTINGS, RunConfig, Store, describe, is_description
 from neuralscope.runs.lineage import FORK_FIELDS
 from neuralscope.runs.names import LONGEST_DESCRIPTION, describe_change
+from tests.writing import owner
 
 ALL = RunConfig(
     dataset="digits",
@@ -102,7 +103,7 @@ def test_a_run_that_is_given_more_epochs_is_named_after_them(tmp_path: Path) -> 
     with Store(tmp_path) as store:
         made, mine = store.create(config), store.create(config, "mine")
         for run_id in (made, mine):
-            store.end(run_id, "finished")
+            owner(store, run_id).end("finished")
             store.requeue(run_id, replace(config, epochs=30))
         assert store.run(made).name == "128 relu, sgd 0.2, mnist, 30 epochs"
         assert store.run(mine).name == "mine"

@@ -29,12 +29,13 @@ from neuralscope.runs import (
     snapshots,
     trainer,
 )
-from neuralscope.runs import store as store_module
+from neuralscope.runs import rows as run_rows
 from neuralscope.runs.cores import Cores, recorded
 from neuralscope.runs.partner import PartnerProcess, can_have_partner
 from neuralscope.runs.snapshots import load_state
 from neuralscope.runs.trainer import Trainer
 from tests.runs.conftest import EXTRAS
+from tests.writing import owner
 
 if TYPE_CHECKING:
     from tests.runs.conftest import Laboratory
@@ -92,7 +93,7 @@ def stop_at(store: Store, run_id: str, step: int) -> Callable[[Record], None]:
     """Return what asks for a stop once this step is taken."""
 
     def look(record: Record) -> None:
-        if record.step == step and not store.has_commands(run_id):
+        if record.step == step and not owner(store, run_id).has_commands():
             store.send(run_id, "stop")
 
     return look
@@ -111,7 +112,7 @@ def uninterrupted(
     def outcome_of(config: RunConfig, processes: int = 1) -> dict[str, Any]:
         if (config, processes) not in known:
             run_id = store.create(config)
-            store.set_machine(run_id, Cores(processes, 1)._asdict())
+            owner(store, run_id).set_machine(Cores(processes, 1)._asdict())
             train(store, run_id, digits)
             known[config, processes] = outcome(store, run_id)
         return known[config, processes]
@@ -131,7 +132,7 @@ sys.exit(trainer.main(sys.argv[1:]))
 def resume_at_once(store: Store, run_id: str, **options: Any) -> None:
     """Resume a run whose trainer was killed a moment ago, without waiting until that is certain."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_module, "HEARTBEAT_LOST", -1.0)
+        patch.setattr(run_rows, "HEARTBEAT_LOST", -1.0)
         lineage.resume(store, run_id, **options)
 
 
@@ -162,7 +163,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_bits(
     n_killed = 0
     while n_killed < n_kills:
         run_id = store.create(config)
-        store.set_machine(run_id, Cores(processes, 1)._asdict())
+        owner(store, run_id).set_machine(Cores(processes, 1)._asdict())
         while True:
             process = spawn(laboratory, run_id)
             if n_killed < n_kills:
@@ -184,7 +185,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_bits(
 
 KILLED_AT = """
 import itertools, os, signal, sys
-from neuralscope.runs import snapshots, store, trainer
+from neuralscope.runs import snapshots, trainer, writer
 trainer.LATEST_EVERY, trainer.MOST_KEEPING, trainer.FLUSH_EVERY = 0.002, 1.0, 0.003
 where, when, n = {where}, {when!r}, {n}
 calls, original = itertools.count(1), getattr(*where)
@@ -207,12 +208,12 @@ sys.exit(trainer.main(sys.argv[1:]))
         ("(snapshots, 'write')", "before", 1),
         ("(snapshots, 'write')", "after", 1),  # there is a file but no row of it
         ("(snapshots, 'write')", "after", 25),
-        ("(store.Store, 'add_snapshot_row')", "after", 9),
-        ("(store.Store, 'record')", "before", 12),
-        ("(store.Store, 'record')", "after", 12),
-        ("(store.Store, 'remove_snapshot_row')", "before", 1),  # two are the best
-        ("(store.Store, 'remove_snapshot_row')", "after", 1),  # there is a file of no row
-        ("(store.Store, 'end')", "before", 1),  # all is done but nobody has been told
+        ("(writer.Writer, 'add_snapshot')", "after", 9),
+        ("(writer.Writer, 'record')", "before", 12),
+        ("(writer.Writer, 'record')", "after", 12),
+        ("(writer.Writer, 'remove_snapshot_row')", "before", 1),  # two are the best
+        ("(writer.Writer, 'remove_snapshot_row')", "after", 1),  # there is a file of no row
+        ("(writer.Writer, 'end')", "before", 1),  # all is done but nobody has been told
     ],
 )
 def test_killed_between_two_writes_it_ends_in_the_same_bits(
@@ -319,7 +320,7 @@ def test_a_run_of_two_processes_that_loses_one_of_them_in_mid_step_fails_and_can
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run_id = store.create(MOMENTUM)
-    store.set_machine(run_id, Cores(2, 1)._asdict())
+    owner(store, run_id).set_machine(Cores(2, 1)._asdict())
     n_left = 30
 
     def die(self: PartnerProcess) -> float:
@@ -343,7 +344,7 @@ def test_a_run_that_never_took_a_step_begins(
     store: Store, digits: Dataset, uninterrupted: Callable[[RunConfig], dict[str, Any]]
 ) -> None:
     run_id = store.create(MOMENTUM)
-    store.end(run_id, "interrupted", "The machine went down.")
+    owner(store, run_id).end("interrupted", "The machine went down.")
     lineage.resume(store, run_id)
     train(store, run_id, digits)
     assert outcome(store, run_id) == uninterrupted(MOMENTUM)
@@ -461,7 +462,7 @@ def test_a_run_that_came_without_what_it_takes_to_go_on(store: Store, stopped: s
     info = list_snapshots(store, stopped)[-1]
     bare = {"parameters": load_state(store, stopped, info.name)["parameters"]}
     snapshots.write_state(store, imported, info, bare)
-    store.end(imported, "stopped")
+    owner(store, imported).end("stopped")
     with pytest.raises(WeightsError, match=ONE_SENTENCE) as told:
         lineage.resume(store, imported)
     assert "came without what it needs to continue" in str(told.value)
@@ -471,7 +472,7 @@ def test_other_data_than_before_is_told_in_a_sentence(
     store: Store, digits: Dataset, stopped: str
 ) -> None:
     lineage.resume(store, stopped)
-    store.set_data_digest(stopped, "of other data")
+    owner(store, stopped).set_data_digest("of other data")
     run = train(store, stopped, digits)  # it was exchanged while the run was waiting
     assert run.status == "failed"
     assert run.message.startswith("The data set digits has changed since this run was trained")
@@ -482,7 +483,7 @@ def test_other_data_than_before_is_told_in_a_sentence(
 
 def test_data_that_is_gone_is_told_in_a_sentence(store: Store) -> None:
     run_id = store.create(replace(PLAIN, dataset="own-letters-0123abcd"))
-    store.end(run_id, "interrupted")
+    owner(store, run_id).end("interrupted")
     with pytest.raises(DataError, match=ONE_SENTENCE):
         lineage.resume(store, run_id)
     assert store.run(run_id).status == "interrupted"

@@ -24,6 +24,7 @@ from neuralscope.runs import (
     snapshots,
 )
 from neuralscope.runs.snapshots import SnapshotKeeper, is_milestone, load_state
+from tests.writing import owner
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def run_id(store: Store, config: RunConfig) -> str:
 
 @pytest.fixture
 def keeper(store: Store, run_id: str) -> SnapshotKeeper:
-    return SnapshotKeeper(store, run_id, 10)
+    return SnapshotKeeper(store, owner(store, run_id), 10)
 
 
 @pytest.fixture
@@ -391,13 +392,13 @@ def test_a_strange_name_leads_nowhere(store: Store) -> None:
 def test_a_folder_that_cannot_be_made_is_told(store: Store, run_id: str) -> None:
     store.folder(run_id).write_text("in the way")
     with pytest.raises(WeightsError, match=r"^[^\n]+ cannot be made: File exists\.$"):
-        SnapshotKeeper(store, run_id, 10)
+        SnapshotKeeper(store, owner(store, run_id), 10)
 
 
 def test_many_classes_fit_their_labels(
     store: Store, run_id: str, config: RunConfig, digits: Dataset
 ) -> None:
-    keeper = SnapshotKeeper(store, run_id, 1000)
+    keeper = SnapshotKeeper(store, owner(store, run_id), 1000)
     keeper.keep_latest(prepare(config, digits), 0.0)
     (info,) = list_snapshots(store, run_id)
     assert load_snapshot(store, run_id, info).validation_predictions.dtype == np.uint16

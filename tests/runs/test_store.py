@@ -16,8 +16,7 @@ from neuralscope.engine import EpochEnd
 from neuralscope.errors import ConfigError, RunNotFound, StoreError
 from neuralscope.runs import ACTIVE, RunConfig, Store, default_path
 from neuralscope.runs import store as store_module
-from neuralscope.runs.store import (
-    HEARTBEAT_LOST,
+from neuralscope.runs.records import (
     INTERRUPTED,
     PAUSED,
     QUEUED,
@@ -26,8 +25,11 @@ from neuralscope.runs.store import (
     Event,
     Progress,
     StepBlock,
-    slots,
 )
+from neuralscope.runs.rows import HEARTBEAT_LOST
+from neuralscope.runs.store import slots
+from neuralscope.runs.writer import Disowned, Writer
+from tests.writing import owner
 
 Query = Callable[..., list[Any]]
 
@@ -45,7 +47,7 @@ def silence(query: Query, run_id: str, seconds: float = HEARTBEAT_LOST + 1) -> N
 
 
 def finish(store: Store, run_id: str) -> None:
-    store.end(run_id, "finished")
+    owner(store, run_id).end("finished")
 
 
 # Runs --------------------------------------------------------------------------------------------
@@ -148,9 +150,9 @@ def test_a_run_is_deleted_with_all_that_belongs_to_it(
         block = StepBlock(1, 0.0, 1.0, np.ones(3, np.float32))
         end = EpochEnd(1, 3, 1.0, 0.5, 1.0, 0.5, 0.1)
         event = Event(time.time(), "started", "started", 0, 0, 0.0)
-        store.record(run_id, PROGRESS, [block], [(end, 1.0)], [event])
+        owner(store, run_id).record(PROGRESS, [block], [(end, 1.0)], [event])
         store.send(run_id, "pause")
-        store.add_snapshot_row(run_id, "latest", epoch=1, step=3, seconds=1.0)
+        owner(store, run_id).add_snapshot("latest", epoch=1, step=3, seconds=1.0)
         store.folder(run_id).mkdir()
         (store.folder(run_id) / "latest.npz").touch()
         finish(store, run_id)
@@ -165,7 +167,7 @@ def test_a_run_is_deleted_with_all_that_belongs_to_it(
 def test_an_active_run_is_not_deleted(store: Store, config: RunConfig, query: Query) -> None:
     run_id = store.create(config)
     for status in ACTIVE:
-        store.set_status(run_id, status)
+        owner(store, run_id).set_status(status)
         with pytest.raises(StoreError, match=r"is still active; stop it first\.$"):
             store.delete(run_id)
     silence(query, run_id)
@@ -192,8 +194,8 @@ def test_epochs_come_back_in_order_and_to_the_bit(store: Store, config: RunConfi
     ends = [EpochEnd(epoch, 10 * epoch, *rng.random(5)) for epoch in range(30)]
     seconds = np.arange(30) / 7
     measured = list(zip(ends, seconds, strict=True))
-    store.record(run_id, PROGRESS, epochs=measured[:1])
-    store.record(run_id, PROGRESS, epochs=measured[1:])
+    owner(store, run_id).record(PROGRESS, epochs=measured[:1])
+    owner(store, run_id).record(PROGRESS, epochs=measured[1:])
     epochs = store.epochs(run_id)
     np.testing.assert_array_equal(epochs.epoch, np.arange(30))
     np.testing.assert_array_equal(epochs.step, 10 * np.arange(30))
@@ -210,9 +212,9 @@ def test_steps_come_back_from_many_blocks_to_the_bit(store: Store, config: RunCo
         StepBlock(first + 1, first / 100, last / 100, losses[first:last])
         for first, last in itertools.pairwise(cuts)
     ]
-    store.record(run_id, PROGRESS, blocks[:3])
+    owner(store, run_id).record(PROGRESS, blocks[:3])
     for block in blocks[3:]:
-        store.record(run_id, PROGRESS, [block])
+        owner(store, run_id).record(PROGRESS, [block])
     steps = store.steps(run_id)
     np.testing.assert_array_equal(steps.step, np.arange(1, 5_001))
     np.testing.assert_array_equal(steps.loss, losses)
@@ -227,8 +229,7 @@ def test_steps_come_back_from_many_blocks_to_the_bit(store: Store, config: RunCo
 
 def test_progress_and_the_best_epoch_are_kept(store: Store, config: RunConfig) -> None:
     run_id = store.create(config)
-    store.set_facts(
-        run_id,
+    owner(store, run_id).set_facts(
         data_digest="abc",
         versions={"numpy": "2"},
         machine={"cores": 2, "threads": {}},
@@ -236,7 +237,7 @@ def test_progress_and_the_best_epoch_are_kept(store: Store, config: RunConfig) -
     )
     accuracies = [0.9, 0.1, 0.5, 0.5, 0.4]  # the untrained network is no candidate
     ends = [EpochEnd(i, 10 * i, 1.0, 0.5, 1.0, a, 0.1) for i, a in enumerate(accuracies)]
-    store.record(run_id, PROGRESS, epochs=[(end, 1.0) for end in ends])
+    owner(store, run_id).record(PROGRESS, epochs=[(end, 1.0) for end in ends])
     run = store.run(run_id)
     assert (run.epoch, run.step, run.seconds) == (3, 30, 1.5)
     assert (run.samples_per_second, run.learning_rate) == (1000.0, 0.1)
@@ -247,17 +248,19 @@ def test_progress_and_the_best_epoch_are_kept(store: Store, config: RunConfig) -
 
 def test_the_time_left_follows_the_average_pace(store: Store) -> None:
     run_id = store.create(RunConfig(dataset="digits", epochs=10))
-    store.set_facts(run_id, data_digest="", versions={}, machine={}, steps_per_epoch=10)
+    owner(store, run_id).set_facts(data_digest="", versions={}, machine={}, steps_per_epoch=10)
     assert store.run(run_id).seconds_left is None
-    store.record(run_id, Progress(2, 25, 5.0, None, 0.1))
+    owner(store, run_id).record(Progress(2, 25, 5.0, None, 0.1))
     assert store.run(run_id).seconds_left == 15.0
-    store.record(run_id, Progress(10, 100, 20.0, None, 0.1))
+    owner(store, run_id).record(Progress(10, 100, 20.0, None, 0.1))
     assert store.run(run_id).seconds_left == 0.0
 
 
 def test_the_end_of_a_run_is_kept(store: Store, config: RunConfig) -> None:
     run_id = store.create(config)
-    store.end(run_id, "stopped", "why", samples_per_second=5.0, test_loss=0.5, test_accuracy=0.75)
+    owner(store, run_id).end(
+        "stopped", "why", samples_per_second=5.0, test_loss=0.5, test_accuracy=0.75
+    )
     run = store.run(run_id)
     assert (run.status, run.message, run.is_active) == ("stopped", "why", False)
     assert (run.samples_per_second, run.test_loss, run.test_accuracy) == (5.0, 0.5, 0.75)
@@ -275,30 +278,30 @@ def test_events_come_back_in_order(store: Store, config: RunConfig) -> None:
         Event(time.time(), "learning_rate", "learning rate 0.2 → 0.1", 3, 31, 1.25),
         Event(time.time(), "paused", "paused", 3, 31, 1.25),
     ]
-    store.record(run_id, None, events=events[:1])
-    store.record(other, None, events=events[:1])
-    store.record(run_id, PROGRESS, events=events[1:])
+    owner(store, run_id).record(None, events=events[:1])
+    owner(store, other).record(None, events=events[:1])
+    owner(store, run_id).record(PROGRESS, events=events[1:])
     assert store.events(run_id) == events
     assert store.events(other) == events[:1]
 
 
 def test_commands_are_taken_once_and_in_order(store: Store, config: RunConfig) -> None:
     run_id, other = store.create(config), store.create(config)
-    assert not store.has_commands(run_id)
-    assert store.take_commands(run_id) == []
+    assert not owner(store, run_id).has_commands()
+    assert owner(store, run_id).take_commands() == []
     store.send(run_id, "pause")
     store.send(other, "stop")
     store.send(run_id, "learning_rate", 0.05)
     store.send(run_id, "resume")
-    assert store.has_commands(run_id)
-    assert store.take_commands(run_id) == [
+    assert owner(store, run_id).has_commands()
+    assert owner(store, run_id).take_commands() == [
         Command("pause", None),
         Command("learning_rate", 0.05),
         Command("resume", None),
     ]
-    assert not store.has_commands(run_id)
-    assert store.take_commands(run_id) == []
-    assert store.take_commands(other) == [Command("stop", None)]
+    assert not owner(store, run_id).has_commands()
+    assert owner(store, run_id).take_commands() == []
+    assert owner(store, other).take_commands() == [Command("stop", None)]
 
 
 @pytest.mark.parametrize("value", [None, 0, -1, 11, float("nan"), "0.1", True])
@@ -308,14 +311,14 @@ def test_a_learning_rate_out_of_range_is_not_sent(
     run_id = store.create(config)
     with pytest.raises(ConfigError, match=r"^learning_rate is .*, but must be a number from"):
         store.send(run_id, "learning_rate", value)
-    assert not store.has_commands(run_id)
+    assert not owner(store, run_id).has_commands()
 
 
 def test_an_unknown_command_is_not_sent(store: Store, config: RunConfig) -> None:
     run_id = store.create(config)
     with pytest.raises(ConfigError, match=r"^command is 'explode', but must be pause, resume"):
         store.send(run_id, "explode")
-    assert not store.has_commands(run_id)
+    assert not owner(store, run_id).has_commands()
 
 
 def test_a_run_that_has_ended_takes_no_commands(
@@ -333,11 +336,11 @@ def test_a_run_that_has_ended_takes_no_commands(
 def test_commands_that_a_dead_trainer_left_are_void(store: Store, config: RunConfig) -> None:
     run_id = store.create(config)
     store.send(run_id, "pause")  # while the first trainer is starting: meant for it
-    store.adopt(run_id, "first")
-    assert store.take_commands(run_id) == [Command("pause", None)]
+    Writer(store, run_id, "first").adopt()
+    assert owner(store, run_id).take_commands() == [Command("pause", None)]
     store.send(run_id, "stop")  # nobody lived to take it
-    store.adopt(run_id, "second")
-    assert store.take_commands(run_id) == []
+    Writer(store, run_id, "second").adopt()
+    assert owner(store, run_id).take_commands() == []
 
 
 # Life and death ----------------------------------------------------------------------------------
@@ -348,8 +351,8 @@ def test_a_run_whose_heartbeat_is_lost_is_interrupted(
     store: Store, config: RunConfig, query: Query, status: str
 ) -> None:
     run_id = store.create(config)
-    store.adopt(run_id, "trainer")
-    store.set_status(run_id, status)
+    Writer(store, run_id, "trainer").adopt()
+    owner(store, run_id).set_status(status)
     silence(query, run_id, HEARTBEAT_LOST - 1)
     assert store.run(run_id).status == status
     silence(query, run_id, 2)
@@ -358,7 +361,7 @@ def test_a_run_whose_heartbeat_is_lost_is_interrupted(
     assert store.runs() == [run]
     assert store.active_runs() == []
     # It was only asleep: a sign of life is enough.
-    store.beat(run_id, "trainer")
+    Writer(store, run_id, "trainer").beat()
     assert store.run(run_id).status == status
 
 
@@ -366,7 +369,7 @@ def test_a_run_that_has_ended_needs_no_heartbeat(
     store: Store, config: RunConfig, query: Query
 ) -> None:
     run_id = store.create(config)
-    store.end(run_id, "failed", "no data")
+    owner(store, run_id).end("failed", "no data")
     silence(query, run_id, 1e6)
     assert (store.run(run_id).status, store.run(run_id).message) == ("failed", "no data")
 
@@ -375,20 +378,21 @@ def test_a_run_belongs_to_the_trainer_that_took_it_last(
     store: Store, config: RunConfig, query: Query
 ) -> None:
     run_id = store.create(config)
-    assert not store.is_trained_by(run_id, "first")
-    store.adopt(run_id, "first")
-    assert store.is_trained_by(run_id, "first")
-    store.adopt(run_id, "second")
-    assert store.is_trained_by(run_id, "second")
-    assert not store.is_trained_by(run_id, "first")
+    assert not Writer(store, run_id, "first").is_mine()
+    Writer(store, run_id, "first").adopt()
+    assert Writer(store, run_id, "first").is_mine()
+    Writer(store, run_id, "second").adopt()
+    assert Writer(store, run_id, "second").is_mine()
+    assert not Writer(store, run_id, "first").is_mine()
     silence(query, run_id)
-    store.beat(run_id, "first")
+    with pytest.raises(Disowned):
+        Writer(store, run_id, "first").beat()
     assert store.run(run_id).status == INTERRUPTED
-    store.beat(run_id, "second")
+    Writer(store, run_id, "second").beat()
     assert store.run(run_id).status == QUEUED
     finish(store, run_id)
     store.delete(run_id)
-    assert not store.is_trained_by(run_id, "second")
+    assert not Writer(store, run_id, "second").is_mine()
 
 
 # The queue ---------------------------------------------------------------------------------------
@@ -401,20 +405,20 @@ def test_one_run_may_train_for_each_two_cores(
     monkeypatch.setattr(store_module, "usable_cores", lambda: cores)
     assert slots() == n
     run_ids = [store.create(config) for _ in range(n + 2)]
-    assert [store.claim_slot(run_id) for run_id in run_ids] == [True] * n + [False] * 2
+    assert [owner(store, run_id).claim_slot() for run_id in run_ids] == [True] * n + [False] * 2
     assert [store.place_in_queue(run_id) for run_id in run_ids] == [0] * n + [1, 2]
 
 
 @pytest.mark.usefixtures("one_slot")
 def test_nobody_overtakes(store: Store, config: RunConfig) -> None:
     first, second, third = (store.create(config) for _ in range(3))
-    assert not store.claim_slot(second)
-    assert not store.claim_slot(third)
-    assert store.claim_slot(first)
+    assert not owner(store, second).claim_slot()
+    assert not owner(store, third).claim_slot()
+    assert owner(store, first).claim_slot()
     assert [store.place_in_queue(run_id) for run_id in (first, second, third)] == [0, 1, 2]
     finish(store, first)
-    assert not store.claim_slot(third)
-    assert store.claim_slot(second)
+    assert not owner(store, third).claim_slot()
+    assert owner(store, second).claim_slot()
     assert store.run(second).status == RUNNING
     assert store.run(second).started is not None
     assert store.place_in_queue(third) == 1
@@ -425,33 +429,32 @@ def test_a_pause_frees_the_place_and_whoever_goes_on_queues_again(
     store: Store, config: RunConfig
 ) -> None:
     first, second, third = (store.create(config) for _ in range(3))
-    assert store.claim_slot(first)
+    assert owner(store, first).claim_slot()
     started = store.run(first).started
-    store.set_status(first, PAUSED)
-    assert store.claim_slot(second)
-    store.enqueue(first)
+    owner(store, first).set_status(PAUSED)
+    assert owner(store, second).claim_slot()
+    owner(store, first).enqueue()
     assert [store.place_in_queue(run_id) for run_id in (first, second, third)] == [2, 0, 1]
     finish(store, second)
-    assert not store.claim_slot(first)
-    assert store.claim_slot(third)
+    assert not owner(store, first).claim_slot()
+    assert owner(store, third).claim_slot()
     finish(store, third)
-    assert store.claim_slot(first)
+    assert owner(store, first).claim_slot()
     assert store.run(first).started == started
 
 
 @pytest.mark.usefixtures("one_slot")
 def test_the_dead_block_nobody(store: Store, config: RunConfig, query: Query) -> None:
     running, waiting, last = (store.create(config) for _ in range(3))
-    assert store.claim_slot(running)
+    assert owner(store, running).claim_slot()
     silence(query, running)
     silence(query, waiting)
     assert store.place_in_queue(last) == 1
-    assert store.claim_slot(last)
+    assert owner(store, last).claim_slot()
 
 
 def test_an_unknown_run_has_no_place_in_the_queue(store: Store) -> None:
     assert store.place_in_queue("20261123-101502-3fa9") == 0
-    assert not store.claim_slot("20261123-101502-3fa9")
 
 
 # Rows that cannot be understood ------------------------------------------------------------------
@@ -482,7 +485,7 @@ def test_a_damaged_row_does_not_hide_the_others(
     with pytest.raises(StoreError, match=rf"^Run '{damaged}' has a row that cannot be read: "):
         store.run(damaged)
     assert store.place_in_queue(last) == 2
-    assert store.claim_slot(first)
+    assert owner(store, first).claim_slot()
 
 
 def test_a_damaged_name_is_shown_as_far_as_it_goes(

@@ -23,9 +23,9 @@ N_EPOCHS, N_BATCHES = 30, 79
 # Everything is written down far more often than otherwise.
 TERMINAL = """
 import pathlib, sys
-from neuralscope.runs import store, trainer
+from neuralscope.runs import trainer, writer
 gate = pathlib.Path(sys.argv.pop(1))
-store.slots = lambda: 3 if gate.exists() else 0
+writer.slots = lambda: 3 if gate.exists() else 0
 trainer.FLUSH_EVERY, trainer.LATEST_EVERY = 0.01, 0.05
 from neuralscope.cli import main
 sys.exit(main(["train", "--dataset", "digits", "--batch-size", "16", *sys.argv[1:]]))

@@ -31,6 +31,8 @@ from neuralscope.runs import (
 from neuralscope.runs import store as store_module
 from neuralscope.runs import trainer as trainer_module
 from neuralscope.runs.trainer import Trainer, main
+from neuralscope.runs.writer import Writer
+from tests.writing import owner
 
 DIVERGING = RunConfig(
     # The penalty alone multiplies all weights by 1 - 10 in every step, 10 steps an epoch.
@@ -222,7 +224,8 @@ def test_a_store_that_cannot_be_written_any_more_ends_it(
 ) -> None:
     def trip(record: Record) -> None:
         if record.step == 50:
-            store._database._connection.execute("PRAGMA query_only = ON")
+            with store.database.writing() as db:
+                db.execute("PRAGMA query_only = ON")
 
     run_id = store.create(config)
     with pytest.raises(StoreError, match="cannot be written"):
@@ -238,14 +241,14 @@ def test_a_heartbeat_that_fails_is_tried_again(
     n_tried = 0
     enough = threading.Event()
 
-    def fail(run_id: str, trainer: str) -> None:
+    def fail(writer: Writer) -> None:
         nonlocal n_tried
         n_tried += 1
         if n_tried >= 3:
             enough.set()
         raise StoreError("busy")
 
-    monkeypatch.setattr(store, "beat", fail)
+    monkeypatch.setattr(Writer, "beat", fail)
     monkeypatch.setattr(trainer_module, "HEARTBEAT_EVERY", 0.01)
 
     def wait(record: Record) -> None:
@@ -262,8 +265,8 @@ def test_a_heartbeat_that_fails_is_tried_again(
 def test_a_run_that_is_taken_over_is_left_alone(store: Store, long_config: RunConfig) -> None:
     def take_over(record: Record) -> None:
         if record.step == 50:
-            store.adopt(run_id, "another")
-            store.set_status(run_id, "running")
+            Writer(store, run_id, "another").adopt()
+            owner(store, run_id).set_status("running")
 
     run_id = store.create(long_config)
     with pytest.raises(StoreError, match=r"was deleted or is trained by another process\.$"):
@@ -277,7 +280,7 @@ def test_a_run_that_is_deleted_ends(
 ) -> None:
     def delete(record: Record) -> None:
         if record.step == 50:
-            with store._database.writing() as db:
+            with store.database.writing() as db:
                 db.execute("DELETE FROM runs")
 
     run_id = store.create(long_config)
@@ -323,11 +326,11 @@ def test_a_run_may_be_paused_in_the_queue(
         while store.run(run_id).status != "paused" and time.monotonic() < deadline:
             time.sleep(0.01)
         other = store.create(config)  # takes the place meanwhile
-        assert store.claim_slot(other)
+        assert owner(store, other).claim_slot()
         store.send(run_id, "resume")
         while 1 not in waits and time.monotonic() < deadline:
             time.sleep(0.01)
-        store.end(other, "finished")
+        owner(store, other).end("finished")
 
     thread = threading.Thread(target=resume)
     thread.start()

@@ -27,6 +27,7 @@ from neuralscope.runs import (
     train,
 )
 from neuralscope.runs.launcher import LOG_NAME
+from tests.writing import owner
 
 if TYPE_CHECKING:
     from tests.runs.conftest import Laboratory, Process
@@ -271,8 +272,8 @@ def test_a_killed_trainer_is_interrupted_for_whoever_looks(
     assert LATEST in [info.name for info in infos]
     for info in infos:
         load_snapshot(laboratory.store, run.run_id, info).network(run.config, 64, 10)
-    laboratory.store.enqueue(waiting)
-    assert laboratory.store.claim_slot(waiting)
+    owner(laboratory.store, waiting).enqueue()
+    assert owner(laboratory.store, waiting).claim_slot()
 
 
 @needs_signals
@@ -326,7 +327,7 @@ def test_a_trainer_whose_run_is_deleted_ends(
 ) -> None:
     process = laboratory.start(long_config, stderr=subprocess.PIPE)
     process.until_steps()
-    with laboratory.store._database.writing() as db:
+    with laboratory.store.database.writing() as db:
         db.execute("DELETE FROM runs")
     shutil.rmtree(laboratory.store.folder(process.run_id), ignore_errors=True)
     assert process.ended() == 1

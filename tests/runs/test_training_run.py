@@ -16,6 +16,7 @@ from neuralscope.errors import ConfigError, StoreError
 from neuralscope.runs import RunConfig, Store, list_snapshots, train
 from neuralscope.runs import trainer as trainer_module
 from neuralscope.runs.lineage import can_resume
+from neuralscope.runs.writer import Writer
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +140,7 @@ def test_ctrl_c_within_a_step_interrupts_the_run(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "take_commands", interrupt)
+    monkeypatch.setattr(Writer, "take_commands", interrupt)
     with pytest.raises(KeyboardInterrupt):
         training.run()
     run = store.run(training.run_id)
@@ -153,7 +154,7 @@ def test_a_run_that_fails_says_so(
         raise StoreError("The disk is full.")
 
     training = train(config, digits, store=store)
-    monkeypatch.setattr(store, "take_commands", fail)
+    monkeypatch.setattr(Writer, "take_commands", fail)
     with pytest.raises(StoreError, match="The disk is full"):
         training.run()
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from neuralscope.runs import RunConfig, Store
-from neuralscope.runs.store import Parent
+from neuralscope.runs.records import Parent
 from neuralscope.ui import contestants
+from tests.writing import owner
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_a_fork_that_nobody_has_named_is_called_by_what_tells_it_apart(store: St
 
 def test_a_queued_run_belongs_to_those_it_will_be_like(store: Store) -> None:
     started, queued = (store.create(RunConfig(dataset="digits", seed=seed)) for seed in (0, 1))
-    store.set_facts(started, data_digest="d1", versions={}, machine={}, steps_per_epoch=1)
+    owner(store, started).set_facts(data_digest="d1", versions={}, machine={}, steps_per_epoch=1)
     runs = [store.run(queued), store.run(started)]
     assert len(contestants.gather(runs, together=True)) == 1
 
