@@ -258,9 +258,11 @@ def result_of(folder: Path, run_id: str) -> dict[str, Any]:
         "the test result": (run.test_loss, run.test_accuracy),
         "the losses": steps.loss.tobytes(),
         "the numbers of the steps": steps.step.tobytes(),
-        "the epochs": tuple(
-            getattr(epochs, name).tobytes() for name in epochs._fields if name != "seconds"
-        ),
+        **{
+            f"{name} of the epochs": getattr(epochs, name).tobytes()
+            for name in epochs._fields
+            if name != "seconds"
+        },
         "the health of the layers": health,
         "the names of the snapshots": [(each.name, each.epoch, each.step) for each in snapshots],
         **arrays,

@@ -191,13 +191,16 @@ def _serve(module: str, seed: int, folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (GUARD, GUARD))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what cases print is none of the parent's
+    numbers = os.fdopen(os.dup(0))
+    # What cases print is none of the parent's, and they find nothing to read.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     run: Callable[..., list[str]] = importlib.import_module(module).case
 
     def announce(kind: str) -> None:
         answers.write(json.dumps({"kind": kind}) + "\n")
 
-    for line in sys.stdin:
+    for line in numbers:
         number = int(line)
         folder.mkdir(parents=True)
         Path("/proc/self/clear_refs").write_text("5")  # measure the peak from here
