@@ -48,7 +48,7 @@ def case(
     )
     announce(kind)
     sound = specimens.prepare(folder.parent / "specimens")
-    os.environ["SCIKIT_LEARN_DATA"] = str(folder / "data home")
+    os.environ["SCIKIT_LEARN_DATA"] = str(sound / "data home")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return read(chance, sound, folder)

@@ -57,7 +57,7 @@ def case(
     else:
         with rooms.short_lives():
             disturb(chance, place, run_id, seconds, faults)
-            _finish(place, run_id, faults)
+            finish(place, run_id, faults)
     return faults + compare(place, run_id, expected)
 
 
@@ -91,7 +91,8 @@ def _queued(place: Path, which: int, processes: int) -> str:
     return run_id
 
 
-def _finish(place: Path, run_id: str, faults: list[str]) -> None:
+def finish(place: Path, run_id: str, faults: list[str]) -> None:
+    """Bring a run to its end, and note if that cannot be done."""
     try:
         rooms.finish(place, run_id)
     except NeuralScopeError as error:
@@ -233,7 +234,7 @@ def _kill_server(
             rooms.kill(pid)
     rooms.wait(server, 5)
     _await_end(place, run_id, faults, must_finish=not with_trainer)
-    _finish(place, run_id, faults)
+    finish(place, run_id, faults)
 
 
 def _await_end(place: Path, run_id: str, faults: list[str], *, must_finish: bool) -> None:
@@ -267,7 +268,7 @@ def _dashboard(chance: random.Random, folder: Path, announce: Callable[[str], No
     with Store(place) as store:
         [run] = store.runs()
     _await_end(place, run.run_id, faults, must_finish=number == signal.SIGKILL)
-    _finish(place, run.run_id, faults)
+    finish(place, run.run_id, faults)
     return faults + compare(place, run.run_id, expected)
 
 

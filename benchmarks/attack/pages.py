@@ -44,12 +44,23 @@ DEADLINE = 60.0
 """Seconds that a page may take here; cases have a limit of their own."""
 
 
-def draw(page: str, query: dict[str, str], store: Path) -> Any:
-    """Draw a page with an address over a store, and return Streamlit's test of it."""
+def draw(page: str, query: dict[str, str], store: Path, *, is_new: bool = True) -> Any:
+    """Draw a page with an address over a store, and return Streamlit's test of it.
+
+    Args:
+        page: Its name.
+        query: What its address says.
+        store: The folder of the store.
+        is_new: Whether the server has just been started, and knows nothing of the store.
+    """
     import streamlit as st
+    from streamlit import config
     from streamlit.testing.v1 import AppTest
 
     logging.disable(logging.CRITICAL)
+    config.set_option("client.showErrorDetails", "full")
+    if is_new:
+        st.cache_resource.clear()
     os.environ["NEURALSCOPE_STORE"] = str(store)
     try:
         app = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=DEADLINE)
@@ -57,16 +68,26 @@ def draw(page: str, query: dict[str, str], store: Path) -> Any:
             app.query_params[name] = value
         return app.run()
     finally:
-        st.cache_resource.clear()
         logging.disable(logging.NOTSET)
 
 
 def faults_of_page(page: str, query: dict[str, str], store: Path) -> list[str]:
     """Return the exceptions that a page has shown instead of itself."""
-    app = draw(page, query, store)
+    return exceptions_on(page, draw(page, query, store))
+
+
+def exceptions_on(page: str, app: Any) -> list[str]:
+    """Return the exceptions on a page that has been drawn, each with where it was raised."""
     faults = []
     for shown in app.exception:
         ours = [line for line in shown.stack_trace if "/neuralscope/" in line or "/pages/" in line]
         where = ours[-1].strip().split(", in ")[0].replace(f"{ROOT}/", "") if ours else "?"
         faults.append(f"page {page}: {where}: {shown.message[:160]}")
     return faults
+
+
+def text_of(app: Any) -> str:
+    """Return the text of a page and of its tables."""
+    texts = [str(element.value) for kind in ("markdown", "caption", "error", "warning", "info")
+             for element in app.get(kind)]  # fmt: skip
+    return "\n".join([*texts, *(table.value.to_string() for table in app.dataframe)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import random
 import shutil
 import struct
@@ -15,16 +16,20 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.attack import mutations, rooms
+from neuralscope.data import add_dataset
 from neuralscope.engine import Network
 from neuralscope.exports.run_file import write_run
 from neuralscope.runs import RunConfig, Store
+
+NAMES = ("Aachen", "Bremen", "Celle", "Dresden")
+"""Of the runs in the store; the last has learned data of one's own."""
 
 
 def prepare(folder: Path) -> Path:
     """Return the folder with all specimens; make it, if that has not been done.
 
-    It holds `store` with three finished runs, and the files of `weights`, `runs`, `data` and
-    `pictures`.
+    It holds `store` with finished runs, their `data home`, and the files of `weights`, `runs`,
+    `data` and `pictures`.
     """
     if folder.exists():
         return folder
@@ -32,28 +37,32 @@ def prepare(folder: Path) -> Path:
     shutil.rmtree(making, ignore_errors=True)
     for name in ("weights", "runs", "data", "pictures"):
         (making / name).mkdir(parents=True)
-    _store(making / "store", making / "runs")
     _weights(making / "weights")
     _data(making / "data")
+    _store(making)
     _pictures(making / "pictures")
     making.rename(folder)
     return folder
 
 
-def _store(place: Path, exported: Path) -> None:
+def _store(folder: Path) -> None:
+    os.environ["SCIKIT_LEARN_DATA"] = str(folder / "data home")
+    own = add_dataset(folder / "data" / "head.csv", "signs", data_home=folder / "data home")
     configs = (
         RunConfig(dataset="digits", hidden=(8,), epochs=3, seed=1),
         RunConfig(dataset="digits", hidden=(8, 6), epochs=5, seed=2, optimizer="adam", dropout=0.1),
         RunConfig(dataset="digits", hidden=(), epochs=2, seed=3, augmentation="shift"),
+        RunConfig(dataset=own, hidden=(6,), epochs=2, seed=4, batch_size=8),
     )
-    for number, config in enumerate(configs):
+    place = folder / "store"
+    for number, (config, name) in enumerate(zip(configs, NAMES, strict=True)):
         with Store(place) as store:
-            run_id = store.create(config)
+            run_id = store.create(config, name)
         rooms.wait(rooms.train_in_child(place, run_id), 60)
         with Store(place) as store:
             store.set_tags(run_id, ["a", "b c"])
             store.set_notes(run_id, "A note.\nOf two lines.")
-            write_run(store, run_id, exported / f"{number}.zip")
+            write_run(store, run_id, folder / "runs" / f"{number}.zip")
     (place / "children.log").unlink(missing_ok=True)
 
 

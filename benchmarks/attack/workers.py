@@ -38,6 +38,11 @@ ROOT = Path(__file__).resolve().parents[2]
 MOST_MEMORY = 2**30
 """Bytes that no process may exceed while it handles a case."""
 
+
+class Skipped(Exception):
+    """The machine does not allow a case; the text says why."""
+
+
 GUARD = 6 * 2**30
 """Address space of a worker: what would take more than that shall not take the machine down."""
 
@@ -207,6 +212,9 @@ def _serve(module: str, seed: int, folder: Path) -> None:
         children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         try:
             faults = run(number, chance_of(seed, number), folder, announce)
+        except Skipped as reason:
+            faults = []
+            announce(f"skipped: {reason}")
         except Exception:
             faults = [f"the attack itself failed: {traceback.format_exc()[-1500:]}"]
         after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
