@@ -25,10 +25,10 @@ from typing import Any
 
 from benchmarks.attack import mutations, pages, report, specimens
 from benchmarks.attack.inputs import faults_of_command, run_command
+from benchmarks.attack.rooms import DATABASE
 from benchmarks.attack.workers import place_of
 
 PATIENCE = 60.0
-DATABASE = "neuralscope.sqlite3"
 
 TABLES = ("runs", "epochs", "step_blocks", "events", "commands", "snapshots", "layer_health")
 

@@ -33,8 +33,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.attack import kills, pages, report, rooms, specimens
-from benchmarks.attack.damage import DATABASE
 from benchmarks.attack.inputs import faults_of_command, run_command
+from benchmarks.attack.rooms import DATABASE
 from benchmarks.attack.workers import Skipped
 from neuralscope.data import is_cached, load_dataset
 from neuralscope.errors import NeuralScopeError, StoreError
@@ -80,15 +80,8 @@ def _if_late(what: str, began: float) -> list[str]:
     return [f"{what} took {seconds:.1f} s"] if seconds > ONE_LOOK else []
 
 
-def _store_with(place: Path, config: RunConfig) -> str:
-    with Store(place) as store:
-        run_id = store.create(config)
-        store.set_machine(run_id, {"processes": 1, "blas_threads": 1})
-    return run_id
-
-
 def _in_peace(folder: Path) -> dict[str, Any]:
-    run_id = _store_with(folder / "peace", LONG)
+    run_id = rooms.queue_run(folder / "peace", LONG)
     rooms.wait(rooms.train_in_child(folder / "peace", run_id), 60)
     return rooms.result_of(folder / "peace", run_id)
 
@@ -107,7 +100,7 @@ def _locked(seconds: float, mode: str, folder: Path) -> list[str]:
     """Let another program hold the write lock while a run is trained, and while it ends."""
     expected = _in_peace(folder)
     place = folder / "runs"
-    run_id = _store_with(place, LONG)
+    run_id = rooms.queue_run(place, LONG)
     trainer = rooms.train_in_child(place, run_id)
     _until_running(place, run_id)
     faults: list[str] = []
@@ -179,7 +172,7 @@ def _full_disk(folder: Path) -> list[str]:
         shutil.copytree(sound / "store", place)
         with Store(place) as store:
             others = [run.run_id for run in store.runs()]
-        run_id = _store_with(place, LONG)
+        run_id = rooms.queue_run(place, LONG)
         trainer = rooms.train_in_child(place, run_id)
         _until_running(place, run_id)
         _fill(disk / "filler")
@@ -271,7 +264,7 @@ def _clock(shift: float, folder: Path) -> list[str]:
     """Let a trainer live by another clock; kill it, and see whether that is noticed."""
     expected = _in_peace(folder)
     place = folder / "runs"
-    run_id = _store_with(place, LONG)
+    run_id = rooms.queue_run(place, LONG)
     true = time.time
 
     def shifted() -> None:
@@ -303,7 +296,7 @@ def _clock(shift: float, folder: Path) -> list[str]:
 def _out_of_memory(folder: Path) -> list[str]:
     """Let a trainer run out of memory: the run must say so."""
     place = folder / "runs"
-    run_id = _store_with(
+    run_id = rooms.queue_run(
         place, RunConfig(dataset="digits", hidden=(1024,) * 6, epochs=2, optimizer="adam")
     )
 
@@ -323,7 +316,7 @@ def _out_of_memory(folder: Path) -> list[str]:
 def _killed_silently(folder: Path) -> list[str]:
     """Kill a trainer in a way of which only what it printed tells."""
     place = folder / "runs"
-    run_id = _store_with(place, LONG)
+    run_id = rooms.queue_run(place, LONG)
     trainer = rooms.train_in_child(place, run_id)
     _until_running(place, run_id)
     rooms.kill(trainer)
@@ -348,7 +341,7 @@ def _gone(how: str, folder: Path) -> list[str]:
     sound = specimens.prepare(folder.parent / "specimens")
     place = folder / "runs"
     shutil.copytree(sound / "store", place)
-    run_id = _store_with(place, RunConfig(**{**LONG.as_dict(), "epochs": 10_000}))
+    run_id = rooms.queue_run(place, RunConfig(**{**LONG.as_dict(), "epochs": 10_000}))
     trainer = rooms.train_in_child(place, run_id)
     _until_running(place, run_id)
     faults = pages.exceptions_on("runs", pages.draw("runs", {}, place))
@@ -457,8 +450,9 @@ def _visit(address: str, connect: Any) -> None:
         message.rerun_script.query_string = ""
         connection.send(message.SerializeToString())
         answer = ForwardMsg()
+        deadline = time.monotonic() + 10
         while answer.WhichOneof("type") != "script_finished":
-            answer.ParseFromString(connection.recv(timeout=10))
+            answer.ParseFromString(connection.recv(timeout=max(0, deadline - time.monotonic())))
 
 
 def _strangers(folder: Path) -> list[str]:
@@ -513,7 +507,7 @@ def _kept_mnist(how: str, folder: Path) -> list[str]:
 def _queue_behind_the_dead(folder: Path) -> list[str]:
     """Kill a trainer whose clock was ahead; a new run must not wait for it."""
     place = folder / "runs"
-    dead = _store_with(place, LONG)
+    dead = rooms.queue_run(place, LONG)
     true = time.time
 
     def ahead() -> None:
@@ -526,7 +520,7 @@ def _queue_behind_the_dead(folder: Path) -> list[str]:
             time.sleep(0.01)
     rooms.kill(trainer, signal.SIGKILL)
     rooms.wait(trainer, 5)
-    run_id = _store_with(place, rooms.SMALL[0])
+    run_id = rooms.queue_run(place, rooms.SMALL[0])
     following = rooms.train_in_child(place, run_id)
     faults = [] if rooms.wait(following, 25) else ["a new run waits for one that is dead"]
     rooms.kill(following)

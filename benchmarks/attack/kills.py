@@ -50,7 +50,7 @@ def case(
     processes = 2 if "partner" in kind else 1
     expected, seconds = undisturbed(which, processes, folder)
     place = folder / "runs"
-    run_id = _queued(place, which, processes)
+    run_id = rooms.queue_run(place, rooms.SMALL[which], processes)
     faults: list[str] = []
     if kind.startswith("server"):
         disturb(chance, place, run_id, seconds, faults)
@@ -66,7 +66,7 @@ def undisturbed(which: int, processes: int, folder: Path) -> tuple[dict[str, Any
     key = which, processes
     if key not in _undisturbed:
         place = folder / "peace"
-        run_id = _queued(place, which, processes)
+        run_id = rooms.queue_run(place, rooms.SMALL[which], processes)
         began = time.monotonic()
         rooms.wait(rooms.train_in_child(place, run_id), PATIENCE)
         _undisturbed[key] = rooms.result_of(place, run_id), time.monotonic() - began
@@ -80,15 +80,10 @@ def compare(place: Path, run_id: str, expected: dict[str, Any]) -> list[str]:
         left = rooms.leftovers(place, run_id)
     except (NeuralScopeError, OSError, LookupError) as error:
         return [f"its result cannot be read: {error}"]
+    if result["the status"] != FINISHED:
+        return [f"it is {result['the status']}: {result['the message']}"]
     faults = [f"different: {name}" for name in expected if result.get(name) != expected[name]]
     return faults + ([f"left behind: {', '.join(left)}"] if left else [])
-
-
-def _queued(place: Path, which: int, processes: int) -> str:
-    with Store(place) as store:
-        run_id = store.create(rooms.SMALL[which])
-        store.set_machine(run_id, {"processes": processes, "blas_threads": 1})
-    return run_id
 
 
 def finish(place: Path, run_id: str, faults: list[str]) -> None:

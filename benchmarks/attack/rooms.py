@@ -7,14 +7,17 @@ starts: a process of its own, with nothing but the store in common with the othe
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +27,28 @@ from benchmarks.attack.workers import ROOT
 from neuralscope.data import load_dataset
 from neuralscope.errors import StoreError
 from neuralscope.runs import (
+    FINISHED,
     SETTINGS,
     Run,
     RunConfig,
     Store,
     lineage,
     list_snapshots,
-    store,
     trainer,
 )
 
 TRAINER = "neuralscope.runs.trainer"
+DATABASE = "neuralscope.sqlite3"
+
+
+def queue_run(folder: Path, config: RunConfig, processes: int = 1) -> str:
+    """Add a run to a store that is to be trained by one process or two, and return its id."""
+    with Store(folder) as opened:
+        run_id = opened.create(config)
+    with closing(sqlite3.connect(folder / DATABASE)) as db, db:
+        machine = json.dumps({"processes": processes, "blas_threads": 1})
+        db.execute("UPDATE runs SET machine = ? WHERE run_id = ?", (machine, run_id))
+    return run_id
 
 
 def in_child(work: Callable[[], int], log: Path | None = None) -> int:
@@ -223,7 +237,7 @@ def finish(folder: Path, run_id: str, seconds: float = 60.0) -> Run:
     while time.monotonic() < deadline:
         with Store(folder) as opened:
             run = opened.run(run_id)
-            if run.status == store.FINISHED:
+            if run.status == FINISHED:
                 return run
             if not run.is_active:
                 lineage.resume(opened, run_id)
