@@ -133,11 +133,12 @@ class Worker:
             is_ready = select.select([process.stdout], [], [], max(left, 0))[0]
             outcome.seconds = time.monotonic() - began
             if not is_ready:
-                os.kill(process.pid, signal.SIGABRT)  # its log then says where it stood
+                others = _descendants(process.pid)
+                process.send_signal(signal.SIGABRT)  # its log then says where it stood
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(2)
                 outcome.faults.append(f"no answer within {patience:g} s; it stood {self._stood()}")
-                self.end()
+                self.end(others)
                 return outcome
             line = process.stdout.readline()
             if not line:
@@ -177,13 +178,23 @@ class Worker:
         ours = [line for line in stack if '"neuralscope/' in line or '"benchmarks/' in line]
         return (ours or stack or ["nowhere that is known"])[0]
 
-    def end(self) -> None:
-        """End the process with all that it has started, if there is one."""
+    def end(self, others: Iterable[int] = ()) -> None:
+        """End the process with all that it has started, and others, if there is one."""
         if self._process:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            for pid in (*others, *_descendants(self._process.pid), self._process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, with those that they have started."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [each for child in map(int, children) for each in (child, *_descendants(child))]
 
 
 def chance_of(seed: int, number: int) -> random.Random:
@@ -208,6 +219,7 @@ def _serve(module: str, seed: int, folder: Path) -> None:
 
     for line in numbers:
         number = int(line)
+        shutil.rmtree(folder, ignore_errors=True)  # of a case that hung
         folder.mkdir(parents=True)
         Path("/proc/self/clear_refs").write_text("5")  # measure the peak from here
         children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
