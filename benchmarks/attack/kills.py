@@ -156,7 +156,10 @@ def _kill_partner(
 def _overtake(
     chance: random.Random, place: Path, run_id: str, seconds: float, faults: list[str]
 ) -> None:
-    """Stop a trainer, let another go on with its run, and wake the first one."""
+    """Stop a trainer, let another go on with its run, and wake the first one.
+
+    The file that it holds locked is mostly taken away from it, or nobody could go on.
+    """
     if chance.random() < 0.6:
         before = rooms.signal_at(signal.SIGSTOP, chance.randint(1, MOST_FILES))
         old = rooms.train_in_child(place, run_id, before)
@@ -166,6 +169,8 @@ def _overtake(
         old = rooms.train_in_child(place, run_id)
         time.sleep(chance.uniform(0, seconds))
         rooms.kill(old, signal.SIGSTOP)
+    if chance.random() < 0.7:  # as a disk does that forgets its locks
+        (place / run_id / rooms.LOCK).unlink(missing_ok=True)
     with Store(place) as store:
         deadline = time.monotonic() + 1.5
         while (run := store.run(run_id)).is_active and time.monotonic() < deadline:

@@ -39,6 +39,7 @@ from neuralscope.runs import (
 
 TRAINER = "neuralscope.runs.trainer"
 DATABASE = "neuralscope.sqlite3"
+LOCK = "trainer.lock"
 
 
 def queue_run(folder: Path, config: RunConfig, processes: int = 1) -> str:
@@ -289,7 +290,9 @@ def leftovers(folder: Path, run_id: str) -> list[str]:
         kept = {f"{each.name}.npz" for each in list_snapshots(opened, run_id)}
         place = opened.folder(run_id)
     present = {path.name for path in place.iterdir()}
-    return sorted(present - kept - {"trainer.log"}) + sorted(f"no {n}" for n in kept - present)
+    return sorted(present - kept - {"trainer.log", LOCK}) + sorted(
+        f"no {n}" for n in kept - present
+    )
 
 
 SMALL: tuple[RunConfig, ...] = (
