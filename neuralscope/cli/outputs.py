@@ -66,7 +66,7 @@ def check_writable(output: Path) -> None:
                 f"The output {output} cannot be written: there is no folder {output.parent}."
             )
         # As the weights will be written: under a temporary name, in the same folder.
-        tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.").close()
+        tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name[:40]}.").close()
     except OSError as error:
         raise Mistake(
             f"The output {output} cannot be written: {error.strerror or error}."

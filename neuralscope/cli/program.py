@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import signal
@@ -73,7 +74,20 @@ def _run(arguments: list[str]) -> int:
         return FAILED
     except NeuralScopeError as error:
         say(str(error), options)
-        return MISTAKEN
+        return FAILED if _is_of_the_disk(error) else MISTAKEN
+
+
+def _is_of_the_disk(error: BaseException | None) -> bool:
+    """Return whether an error comes of a disk that is full or broken: no argument was wrong."""
+    while error is not None:
+        # SQLite has names of its own for both.
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            return True
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _parser(arguments: Sequence[str]) -> Parser:

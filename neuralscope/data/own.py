@@ -15,9 +15,7 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +33,7 @@ from neuralscope.data.info import DatasetInfo
 from neuralscope.data.own_files.orientation import AS_IS, WORDS
 from neuralscope.data.split import Split
 from neuralscope.errors import DataError, DataUnavailable
+from neuralscope.files import read_regular, replacing
 
 if TYPE_CHECKING:
     from neuralscope.data.own_files.reading import Pictures
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
 NOUN = "picture"
 
 LONGEST_TITLE = 60
+
+_MOST_RECORD_BYTES = 1 << 20
 
 _NAME = re.compile(r"own-([a-z0-9][a-z0-9-]{0,39})-[0-9a-f]{8}")
 
@@ -311,9 +312,17 @@ def _load(
 
 def _read(name: str, home: Path) -> _Record | None:
     try:
-        with open(compact_path(home, name).with_suffix(".json"), encoding="utf-8") as file:
-            return _Record.from_json(json.load(file))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        text = read_regular(compact_path(home, name).with_suffix(".json"), _MOST_RECORD_BYTES)
+        return _Record.from_json(json.loads(text))
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ):
         return None
 
 
@@ -321,21 +330,11 @@ def _keep(path: Path, table: Table, record: _Record) -> None:
     """Write both files; where that fails, leave neither."""
     write_table(path, table)
     try:
-        _write(path.with_suffix(".json"), json.dumps(record.as_json()))
+        with replacing(path.with_suffix(".json")) as file:
+            file.write(json.dumps(record.as_json()).encode())
     except BaseException:
         with contextlib.suppress(OSError):
             path.unlink()
-        raise
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise
 
 

@@ -162,18 +162,16 @@ class Reading:
                 "WHERE run_id = ? AND first_step > ? ORDER BY first_step",
                 (run_id, after),
             ).fetchall()
-        losses = [np.frombuffer(row["losses"], "<f4") for row in rows]
-        times = [
-            np.linspace(row["first_seconds"], row["last_seconds"], len(block))
-            for row, block in zip(rows, losses, strict=True)
-        ]
-        steps = [
-            np.arange(row["first_step"], row["first_step"] + len(block))
-            for row, block in zip(rows, losses, strict=True)
-        ]
-        if not rows:
-            return Steps(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.float32))
-        return Steps(np.concatenate(steps), np.concatenate(times), np.concatenate(losses))
+        n = sum(len(row["losses"]) // 4 for row in rows)
+        steps = Steps(np.empty(n, np.int64), np.empty(n), np.empty(n, np.float32))
+        end = 0
+        for first, began, ended, content in rows:  # filled in place: there may be millions
+            losses = np.frombuffer(content, "<f4")
+            begin, end = end, end + len(losses)
+            steps.step[begin:end] = np.arange(first, first + len(losses))
+            steps.seconds[begin:end] = np.linspace(began, ended, len(losses))
+            steps.loss[begin:end] = losses
+        return steps
 
     def events(self, run_id: str) -> list[Event]:
         """Return what has happened to a run, in order."""

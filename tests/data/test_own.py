@@ -23,6 +23,7 @@ from neuralscope.data import (
     is_own_name,
     known_dataset,
     load_dataset,
+    own,
     own_datasets,
     remove_dataset,
     start_fetch,
@@ -461,10 +462,10 @@ class TestWhatIsKept:
     def test_a_record_that_cannot_be_written_leaves_no_data_set(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def full(self: Path, *args: object, **options: object) -> None:
+        def full(path: Path) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(Path, "write_text", full)
+        monkeypatch.setattr(own, "replacing", full)
         with pytest.raises(DataError, match="No space left"):
             add_dataset(npz(x=X, y=Y), "mine", data_home=tmp_path)
         assert own_datasets(tmp_path) == {}
