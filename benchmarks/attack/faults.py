@@ -54,7 +54,7 @@ def case(
     number: int, chance: random.Random, folder: Path, announce: Callable[[str], None]
 ) -> list[str]:
     """Let one thing fail and return what is wrong with how it is dealt with."""
-    kind, work = _cases()[number]
+    kind, work = cases()[number]
     announce(kind)
     return work(folder)
 
@@ -534,7 +534,8 @@ def _queue_behind_the_dead(folder: Path) -> list[str]:
     return faults
 
 
-def _cases() -> list[tuple[str, Callable[[Path], list[str]]]]:
+def cases() -> list[tuple[str, Callable[[Path], list[str]]]]:
+    """Return what may fail: a name for each case, and what does it."""
     single: list[tuple[str, Callable[[Path], list[str]]]] = [
         ("locked for 30 s", partial(_locked, 30, "IMMEDIATE")),
         ("locked for 120 s", partial(_locked, 120, "IMMEDIATE")),
@@ -563,7 +564,7 @@ def _cases() -> list[tuple[str, Callable[[Path], list[str]]]]:
 
 def main() -> int:
     """Let everything fail, and say what came of it."""
-    return report.main("faults", __doc__, cases=len(_cases()), patience=PATIENCE)
+    return report.main("faults", __doc__, cases=len(cases()), patience=PATIENCE)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ made huge. What only flips bits mostly tests checksums, so that is one way among
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import json
@@ -132,12 +133,15 @@ def packed(entries: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED)
 
 
 def _gzip(content: bytes, chance: random.Random) -> bytes:
-    inner = gzip.decompress(content)
     if chance.random() < 0.05:
-        inner += bytes(chance.choice((10**6, 10**8, 6 * 10**8)))  # hardly larger when packed
-    else:
-        inner = altered(inner, chance)
-    return gzip.compress(inner, 1)
+        return content + _zeros() * chance.choice((1, 10, 60))
+    return gzip.compress(altered(gzip.decompress(content), chance), 1, mtime=0)
+
+
+@functools.cache
+def _zeros() -> bytes:
+    """Return 10 MB of nothing, packed: a packed file may be followed by another."""
+    return gzip.compress(bytes(10_000_000), mtime=0)
 
 
 # Arrays ------------------------------------------------------------------------------------------
