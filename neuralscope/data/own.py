@@ -15,6 +15,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ from neuralscope.data.home import compact_path, data_home
 from neuralscope.data.info import DatasetInfo
 from neuralscope.data.own_files.orientation import AS_IS, WORDS
 from neuralscope.data.split import Split
-from neuralscope.errors import DataError, DataUnavailable
+from neuralscope.errors import DataError, DataUnavailable, quoted
 from neuralscope.files import read_regular, replacing
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 NOUN = "picture"
 
 LONGEST_TITLE = 60
-
 _MOST_RECORD_BYTES = 1 << 20
 
 _NAME = re.compile(r"own-([a-z0-9][a-z0-9-]{0,39})-[0-9a-f]{8}")
@@ -175,11 +175,12 @@ def own_dataset(name: str, data_home: Path | str | None = None) -> DatasetInfo:
     home = _home(data_home)
     record = _read(name, home)
     if record is None or not looks_whole(compact_path(home, name), record.contents(name)):
-        match = _NAME.fullmatch(name)
-        title = match.group(1) if match else name
+        path = compact_path(home, name)
+        is_here = os.path.lexists(path.with_suffix(".json"))  # it is written last
         raise DataUnavailable(
-            f"The data set {title} is not on this computer any more: add its file again to train "
-            "on it or to look at its pictures."
+            f"The data set {own_slug(name) if is_own_name(name) else quoted(name)} is "
+            f"{'damaged' if is_here else 'not on this computer any more'}: add its file again to "
+            "train on it or to look at its pictures."
         )
     return _info(name, record)
 
@@ -228,11 +229,11 @@ class _Record:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> _Record:
-        """Rebuild what `as_json` wrote. Raises TypeError, KeyError or ValueError if it did not."""
+        """Rebuild what `as_json` wrote. Raises whatever Exception if it did not."""
         height, width = (int(n) for n in values["image_shape"])
         n_train, n_validation, n_test = (int(n) for n in values["parts"])
         record = cls(
-            title=str(values["title"]),
+            title=_title(str(values["title"])),
             image_shape=(height, width),
             pixel_max=int(values["pixel_max"]),
             class_names=tuple(str(each) for each in values["class_names"]),
@@ -311,18 +312,13 @@ def _load(
 
 
 def _read(name: str, home: Path) -> _Record | None:
+    """Return what is written down of a data set; None if nothing is, or something else."""
+    path = compact_path(home, name).with_suffix(".json")
     try:
-        text = read_regular(compact_path(home, name).with_suffix(".json"), _MOST_RECORD_BYTES)
-        return _Record.from_json(json.loads(text))
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-    ):
+        record = _Record.from_json(json.loads(read_regular(path, _MOST_RECORD_BYTES)))
+        # The name is made of all but the title: no change to the record passes.
+        return record if name.endswith(f"-{record.fingerprint()[:8]}") else None
+    except Exception:  # there is no end to what damage makes of it
         return None
 
 
