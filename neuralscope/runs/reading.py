@@ -1,4 +1,8 @@
-"""Reading the run store: which runs there are, and what they have left behind."""
+"""Reading the run store: which runs there are, and what they have left behind.
+
+Rows that hold what cannot be are left out everywhere (see `columns`); `unreadable` and
+`count_unreadable_rows` say how many there are.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,38 @@ from pathlib import Path
 import numpy as np
 
 from neuralscope.engine import LayerHealth
-from neuralscope.errors import RunNotFound
+from neuralscope.errors import RunNotFound, RunUnreadable
+from neuralscope.runs.columns import (
+    CONDITIONS,
+    EPOCHS,
+    EVENTS,
+    FAULT,
+    IS_TRASHED,
+    LAYER_HEALTH,
+    RUNS,
+    SNAPSHOTS,
+    STEP_BLOCKS,
+)
 from neuralscope.runs.database import RUN_ID, Database
-from neuralscope.runs.records import ACTIVE, QUEUED, EpochHealth, Epochs, Event, Run, Steps
-from neuralscope.runs.rows import readable, run_from, shortened
+from neuralscope.runs.records import (
+    ACTIVE,
+    QUEUED,
+    EpochHealth,
+    Epochs,
+    Event,
+    Run,
+    StepBlock,
+    Steps,
+    UnreadableRuns,
+)
+from neuralscope.runs.rows import (
+    blocks_from,
+    epochs_from,
+    fault_of,
+    run_from,
+    shortened,
+    unreadable_from,
+)
 
 
 class Reading:
@@ -38,44 +70,60 @@ class Reading:
 
         Raises:
             RunNotFound: There is none with this id.
+            RunUnreadable: Its row holds what no run can be.
         """
         self.folder(run_id)  # what cannot be an id is not looked up
         with self.database.reading() as db:
             row = db.execute(
-                "SELECT * FROM runs WHERE run_id = ? AND trashed IS NULL", (run_id,)
+                f"SELECT *, {FAULT} AS fault, {IS_TRASHED} AS is_trashed "
+                "FROM runs WHERE run_id = ?",
+                (run_id,),
             ).fetchone()
-        if row is None:
+        if row is None or row["is_trashed"]:
             raise self.not_found(run_id)
+        if reason := fault_of(row):
+            raise RunUnreadable(f"Run {run_id!r} has a row that cannot be read: {reason}.")
         return run_from(row)
 
     def runs(self) -> list[Run]:
-        """Return all runs, newest first. One whose row cannot be understood is left out."""
-        with self.database.reading() as db:
-            rows = db.execute(
-                "SELECT * FROM runs WHERE trashed IS NULL ORDER BY created DESC, run_id DESC"
-            ).fetchall()
-        return readable(rows)
+        """Return all runs that can be read, newest first; see `unreadable` for the others."""
+        return self._runs("trashed IS NULL ORDER BY created DESC, run_id DESC")
 
     def active_runs(self) -> list[Run]:
         """Return the runs that are queued, running or paused, newest first."""
         return [run for run in self._active() if run.is_active]
 
     def _active(self) -> list[Run]:
-        with self.database.reading() as db:
-            rows = db.execute(
-                "SELECT * FROM runs WHERE status IN (?, ?, ?) AND trashed IS NULL "
-                "ORDER BY created DESC",
-                ACTIVE,
-            ).fetchall()
-        return readable(rows)
+        condition = "status IN (?, ?, ?) AND trashed IS NULL ORDER BY created DESC"
+        return self._runs(condition, *ACTIVE)
 
     def trashed(self) -> list[Run]:
         """Return the runs in the trash, the latest thrown away first."""
+        return self._runs("trashed IS NOT NULL ORDER BY trashed DESC, run_id")
+
+    def _runs(self, condition: str, *values: object) -> list[Run]:
         with self.database.reading() as db:
-            rows = db.execute(
-                "SELECT * FROM runs WHERE trashed IS NOT NULL ORDER BY trashed DESC, run_id"
-            ).fetchall()
-        return readable(rows)
+            rows = db.execute(f"SELECT * FROM {RUNS} WHERE {condition}", values).fetchall()
+        return [run_from(row) for row in rows]
+
+    def unreadable(self, most: int = 100) -> UnreadableRuns:
+        """Return the runs outside the trash whose rows hold what no run can be, newest first.
+
+        Args:
+            most: How many to return.
+        """
+        with self.database.reading() as db:
+            condition = f"fault IS NOT NULL AND NOT {IS_TRASHED}"
+            table = f"(SELECT rowid AS number, *, {FAULT} AS fault FROM runs)"
+            total = db.execute(f"SELECT count(*) FROM {table} WHERE {condition}").fetchone()[0]
+            rows = (
+                db.execute(
+                    f"SELECT * FROM {table} WHERE {condition} ORDER BY number DESC LIMIT ?", (most,)
+                ).fetchall()
+                if total
+                else []
+            )
+        return UnreadableRuns(tuple(map(unreadable_from, rows)), total)
 
     def folder(self, run_id: str) -> Path:
         """Return the folder of a run's snapshots.
@@ -97,17 +145,13 @@ class Reading:
         return waiting.index(run_id) + 1 if run_id in waiting else 0
 
     def _waiting(self) -> list[Run]:
-        with self.database.reading() as db:
-            rows = db.execute(
-                "SELECT * FROM runs WHERE status = ? AND trashed IS NULL ORDER BY queued, run_id",
-                (QUEUED,),
-            ).fetchall()
-        return [run for run in readable(rows) if run.is_active]
+        waiting = self._runs("status = ? AND trashed IS NULL ORDER BY queued, run_id", QUEUED)
+        return [run for run in waiting if run.is_active]
 
     def heartbeat(self, run_id: str) -> float:
         """Return when a run's trainer gave its last sign of life, in seconds since 1970."""
         with self.database.reading() as db:
-            row = db.execute("SELECT heartbeat FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            row = db.execute(f"SELECT heartbeat FROM {RUNS} WHERE run_id = ?", (run_id,)).fetchone()
         if row is None:
             raise self.not_found(run_id)
         return float(row["heartbeat"])
@@ -119,16 +163,16 @@ class Reading:
         columns = ", ".join(Epochs._fields)
         with self.database.reading() as db:
             rows = db.execute(
-                f"SELECT {columns} FROM epochs WHERE run_id = ? ORDER BY epoch", (run_id,)
+                f"SELECT {columns} FROM {EPOCHS} WHERE run_id = ? ORDER BY epoch", (run_id,)
             ).fetchall()
-        table = np.array([tuple(row) for row in rows], np.float64).reshape(-1, len(Epochs._fields))
-        epoch, step, *values = table.T
-        return Epochs(epoch.astype(np.int64), step.astype(np.int64), *values)
+        return epochs_from([tuple(row) for row in rows])
 
     def health(
         self, run_id: str, *, last: int | None = None, until: int | None = None
     ) -> list[EpochHealth]:
         """Return how the layers did in each epoch, in order; none from before this was recorded.
+
+        An epoch of which a layer is missing is left out.
 
         Args:
             run_id: The run.
@@ -138,16 +182,36 @@ class Reading:
         columns = ", ".join(LayerHealth._fields)
         with self.database.reading() as db:
             rows = db.execute(
-                f"SELECT epoch, {columns} FROM layer_health WHERE run_id = :run_id AND epoch IN "
-                "(SELECT DISTINCT epoch FROM layer_health WHERE run_id = :run_id "
+                f"SELECT epoch, layer, {columns} FROM {LAYER_HEALTH} WHERE run_id = :run_id "
+                f"AND epoch IN (SELECT DISTINCT epoch FROM {LAYER_HEALTH} WHERE run_id = :run_id "
                 "AND epoch <= coalesce(:until, epoch) ORDER BY epoch DESC LIMIT :last) "
                 "ORDER BY epoch, layer",
                 {"run_id": run_id, "until": until, "last": -1 if last is None else last},
             ).fetchall()
-        found: dict[int, list[LayerHealth]] = {}
-        for epoch, *values in rows:
-            found.setdefault(epoch, []).append(LayerHealth(*values))
-        return [EpochHealth(epoch, tuple(layers)) for epoch, layers in found.items()]
+        found: dict[int, dict[int, LayerHealth]] = {}
+        for epoch, layer, *values in rows:
+            found.setdefault(epoch, {})[layer] = LayerHealth(*values)
+        every_layer = list(range(max(map(len, found.values()), default=0)))
+        return [
+            EpochHealth(epoch, tuple(layers.values()))
+            for epoch, layers in found.items()
+            if list(layers) == every_layer
+        ]
+
+    def step_blocks(self, run_id: str, after: int = 0) -> list[StepBlock]:
+        """Return the losses of all steps so far in the stretches in which they were written.
+
+        Args:
+            run_id: The run.
+            after: Leave out the blocks that begin at this step or before it.
+        """
+        with self.database.reading() as db:
+            rows = db.execute(
+                f"SELECT {', '.join(StepBlock._fields)} FROM {STEP_BLOCKS} "
+                "WHERE run_id = ? AND first_step > ? ORDER BY first_step",
+                (run_id, after),
+            ).fetchall()
+        return blocks_from(rows)
 
     def steps(self, run_id: str, after: int = 0) -> Steps:
         """Return the loss of every step so far; times within a block are interpolated.
@@ -156,42 +220,53 @@ class Reading:
             run_id: The run.
             after: Leave out the blocks that begin at this step or before it.
         """
-        with self.database.reading() as db:
-            rows = db.execute(
-                "SELECT first_step, first_seconds, last_seconds, losses FROM step_blocks "
-                "WHERE run_id = ? AND first_step > ? ORDER BY first_step",
-                (run_id, after),
-            ).fetchall()
-        losses = [np.frombuffer(row["losses"], "<f4") for row in rows]
-        times = [
-            np.linspace(row["first_seconds"], row["last_seconds"], len(block))
-            for row, block in zip(rows, losses, strict=True)
-        ]
-        steps = [
-            np.arange(row["first_step"], row["first_step"] + len(block))
-            for row, block in zip(rows, losses, strict=True)
-        ]
-        if not rows:
+        blocks = self.step_blocks(run_id, after)
+        if not blocks:
             return Steps(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.float32))
-        return Steps(np.concatenate(steps), np.concatenate(times), np.concatenate(losses))
+        lengths = [len(block.losses) for block in blocks]
+        return Steps(
+            np.concatenate(
+                [b.first_step + np.arange(n) for b, n in zip(blocks, lengths, strict=True)]
+            ),
+            np.concatenate(
+                [
+                    np.linspace(b.first_seconds, b.last_seconds, n)
+                    for b, n in zip(blocks, lengths, strict=True)
+                ]
+            ),
+            np.concatenate([block.losses for block in blocks]),
+        )
 
     def events(self, run_id: str) -> list[Event]:
         """Return what has happened to a run, in order."""
         columns = ", ".join(Event._fields)
         with self.database.reading() as db:
             rows = db.execute(
-                f"SELECT {columns} FROM events WHERE run_id = ? ORDER BY id", (run_id,)
+                f"SELECT {columns} FROM {EVENTS} WHERE run_id = ? ORDER BY id", (run_id,)
             ).fetchall()
         return [Event(*row) for row in rows]
+
+    def count_unreadable_rows(self, run_id: str) -> int:
+        """Return how many rows of a run's curves, events and snapshots cannot be trusted.
+
+        Every question leaves them out.
+        """
+        counts = (
+            f"(SELECT count(*) FROM {table} WHERE run_id = :run_id AND NOT ({condition}))"
+            for table, condition in CONDITIONS.items()
+        )
+        with self.database.reading() as db:
+            query = f"SELECT {' + '.join(counts)}"
+            return int(db.execute(query, {"run_id": run_id}).fetchone()[0])
 
     def last_recorded(self, run_id: str) -> tuple[int, int]:
         """Return the last epoch and the last step that there are rows of; -1 and 0 for none."""
         with self.database.reading() as db:
             epoch = db.execute(
-                "SELECT max(epoch) FROM epochs WHERE run_id = ?", (run_id,)
+                f"SELECT max(epoch) FROM {EPOCHS} WHERE run_id = ?", (run_id,)
             ).fetchone()[0]
             row = db.execute(
-                "SELECT first_step + length(losses) / 4 - 1 FROM step_blocks WHERE run_id = ? "
+                f"SELECT first_step + length(losses) / 4 - 1 FROM {STEP_BLOCKS} WHERE run_id = ? "
                 "ORDER BY first_step DESC LIMIT 1",
                 (run_id,),
             ).fetchone()
@@ -201,7 +276,7 @@ class Reading:
         """Return name, epoch, step, seconds and time of writing of a run's snapshots, in order."""
         with self.database.reading() as db:
             return db.execute(
-                "SELECT name, epoch, step, seconds, written FROM snapshots WHERE run_id = ? "
+                f"SELECT name, epoch, step, seconds, written FROM {SNAPSHOTS} WHERE run_id = ? "
                 "ORDER BY step, name",
                 (run_id,),
             ).fetchall()

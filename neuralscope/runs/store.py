@@ -27,13 +27,12 @@ from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.machine import usable_cores
 from neuralscope.runs.names import describe, redescribe
 from neuralscope.runs.reading import Reading
+from neuralscope.runs.records import LONGEST_NAME as LONGEST_NAME
+from neuralscope.runs.records import LONGEST_NOTES as LONGEST_NOTES
+from neuralscope.runs.records import LONGEST_TAG as LONGEST_TAG
+from neuralscope.runs.records import MOST_TAGS as MOST_TAGS
 from neuralscope.runs.records import QUEUED, Parent
 from neuralscope.runs.rows import is_alive
-
-LONGEST_NAME, LONGEST_TAG, LONGEST_NOTES = 200, 40, 20_000
-"""Characters that a run's name, each of its tags, and its notes may have."""
-
-MOST_TAGS = 50
 
 
 def default_path() -> Path:
