@@ -22,7 +22,7 @@ from neuralscope.errors import ConfigError, NeuralScopeError, StoreError
 from neuralscope.runs.columns import RUNS
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.launcher import start_trainer
-from neuralscope.runs.records import Run
+from neuralscope.runs.records import LONGEST_NAME, Run
 from neuralscope.runs.rows import run_from
 from neuralscope.runs.store import Store
 
@@ -176,7 +176,9 @@ def recent(store: Store, most: int = 50) -> list[RaceRow]:
             "WHERE race != '' AND trashed IS NULL GROUP BY race ORDER BY began DESC LIMIT ?",
             (most,),
         ).fetchall()
-    return [RaceRow(*row) for row in rows]
+    return [
+        RaceRow(row["race"], row["began"], row["size"], row["name"][:LONGEST_NAME]) for row in rows
+    ]
 
 
 def stop(store: Store, race_id: str) -> None:

@@ -18,6 +18,7 @@ from neuralscope.runs.columns import (
     EPOCHS,
     EVENTS,
     FAULT,
+    IS_SOUND,
     IS_TRASHED,
     LAYER_HEALTH,
     RUNS,
@@ -113,16 +114,12 @@ class Reading:
             most: How many to return.
         """
         with self.database.reading() as db:
-            condition = f"fault IS NOT NULL AND NOT {IS_TRASHED}"
-            table = f"(SELECT rowid AS number, *, {FAULT} AS fault FROM runs)"
-            total = db.execute(f"SELECT count(*) FROM {table} WHERE {condition}").fetchone()[0]
-            rows = (
-                db.execute(
-                    f"SELECT * FROM {table} WHERE {condition} ORDER BY number DESC LIMIT ?", (most,)
-                ).fetchall()
-                if total
-                else []
+            found = f"FROM runs WHERE ({IS_SOUND}) IS NOT TRUE AND NOT {IS_TRASHED}"
+            total = db.execute(f"SELECT count(*) {found}").fetchone()[0]
+            query = (
+                f"SELECT rowid AS number, *, {FAULT} AS fault {found} ORDER BY rowid DESC LIMIT ?"
             )
+            rows = db.execute(query, (most,)).fetchall() if total else []
         return UnreadableRuns(tuple(map(unreadable_from, rows)), total)
 
     def folder(self, run_id: str) -> Path:
@@ -252,7 +249,7 @@ class Reading:
         Every question leaves them out.
         """
         counts = (
-            f"(SELECT count(*) FROM {table} WHERE run_id = :run_id AND NOT ({condition}))"
+            f"(SELECT count(*) FROM {table} WHERE run_id = :run_id AND ({condition}) IS NOT TRUE)"
             for table, condition in CONDITIONS.items()
         )
         with self.database.reading() as db:
