@@ -15,13 +15,36 @@
 
 The text of each is one sentence (or two) for the person at the screen: what is wrong, and what
 would be right. Anything else that is raised is a bug.
+
+Text that is not ours is `quoted` in it. Where that was forgotten, a message is cut all the same.
 """
 
 from __future__ import annotations
 
+LONGEST_MESSAGE = 2_000
+
+
+def quoted(value: object, most: int = 80) -> str:
+    """Return a value from outside as it can stand in a message: on one line, never long.
+
+    >>> print(quoted("relu"), quoted("x" * 1_000, 12))
+    'relu' 'xxxxxxxx...
+    """
+    try:
+        shown = repr(value[: most + 1] if isinstance(value, str | bytes) else value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, a bottomless list
+        shown = "far too long"
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
 
 class NeuralScopeError(Exception):
     """Base of all errors that are explained to the user in one sentence."""
+
+    def __init__(self, message: str = "") -> None:
+        """Cut what nobody would read."""
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[: LONGEST_MESSAGE - 4]} ..."
+        super().__init__(message)
 
 
 class ConfigError(NeuralScopeError):
@@ -35,13 +58,7 @@ class ConfigError(NeuralScopeError):
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         """Put the three into one sentence."""
-        try:
-            shown = repr(value)
-        except ValueError:  # an integer of thousands of digits
-            shown = "far too long"
-        if len(shown) > 80:
-            shown = shown[:77] + "..."
-        super().__init__(f"{field} is {shown}, but must be {allowed}.")
+        super().__init__(f"{field} is {quoted(value)}, but must be {allowed}.")
         self.field = field
         self.value = value
         self.allowed = allowed

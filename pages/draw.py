@@ -117,20 +117,35 @@ def uploaded(now: Moment) -> Sheet | None:
         f"Picture of one {one(now)}",
         type=["png", "jpg", "jpeg"],
         key="draw_file",
-        max_upload_size=MOST_BYTES // 1_000_000,
+        max_upload_size=MOST_BYTES // 2**20,
         help="PNG or JPEG, dark on light or light on dark. It is not kept.",
     )
     if file is None:
         st.caption(f"Choose a picture with one {one(now)} on it.")
         return None
     content = file.getvalue()
-    try:
-        recipe = recipe_of(now)
-        onto = fitted(read_picture(content, recipe), recipe)
-    except DataError as error:
-        st.warning(words.plain(error), icon=":material/broken_image:")
+    digest = hashlib.sha256(content).hexdigest()
+    onto = picture_on_sheet(digest, recipe_of(now), content)
+    if isinstance(onto, str):
+        st.warning(words.plain(onto), icon=":material/broken_image:")
         return None
-    return Sheet(f"picture {hashlib.sha256(content).hexdigest()}", onto)
+    return Sheet(f"picture {digest}", onto)
+
+
+@st.cache_resource(show_spinner="Reading the picture", max_entries=32, ttl="10m")
+def picture_on_sheet(digest: str, recipe: Recipe, _content: bytes) -> Ink | str:
+    """Return a picture on a sheet, or why it cannot be: read once, however often it is drawn.
+
+    Args:
+        digest: Of the content, by which it is found again.
+        recipe: Of the pictures that the network has learned from.
+    """
+    try:
+        onto = fitted(read_picture(_content, recipe), recipe)
+    except DataError as error:
+        return str(error)
+    onto.setflags(write=False)  # all sessions share it
+    return onto
 
 
 def recipe_of(now: Moment) -> Recipe:

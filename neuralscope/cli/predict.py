@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuralscope.cli.parser import Command, add_json
@@ -44,22 +43,28 @@ def _run(options: argparse.Namespace) -> int:
     recipe = _recipe_of(network)
     class_names = _class_names(network)
     are_digits = set(class_names) <= set(string.digits)
-    # Every picture is read before the first answer: a mistake in the last one is told at once.
-    inks = [_read(path, recipe) for path in options.images]
-    x = np.stack([prepared(ink, recipe) for ink in inks])
+    # Every picture is read before the first answer: a mistake in the last one is told at once. No
+    # ink is kept: there may be thousands.
+    inputs, blots, counts = [], [], []
+    for path in options.images:
+        ink = _read(path, recipe)
+        inputs.append(prepared(ink, recipe))
+        blots.append(is_blot(ink, recipe))
+        counts.append(count_digits(ink))
     with np.errstate(over="ignore", invalid="ignore"):
-        probabilities = network.predict_proba(x)
+        probabilities = network.predict_proba(np.stack(inputs))
     results = []
-    for path, ink, each in zip(options.images, inks, probabilities, strict=True):
+    for path, each, looks_a_blot, n_digits in zip(
+        options.images, probabilities, blots, counts, strict=True
+    ):
         if not np.isfinite(each).all():
             raise Mistake(f"{options.weights} does not compute numbers for {path}.")
-        if is_blot(ink, recipe):
+        if looks_a_blot:
             say(
                 f"{path} shows a dot or a blot, with no lines to read. The network must choose one "
                 f"of its {len(class_names)} classes all the same.",
                 options,
             )
-        n_digits = count_digits(ink)
         if n_digits > 1 and are_digits:  # other things may be of several pieces
             say(f"{path} seems to show {n_digits} separate digits; they are read as one.", options)
         results.append(
@@ -127,17 +132,16 @@ def _read(name: str, recipe: Recipe) -> Ink:
     """Return the ink on a picture. Raises Mistake where there is none."""
     from neuralscope.data.photograph import MOST_BYTES, read_picture
     from neuralscope.errors import DataError
+    from neuralscope.files import Refused, read_regular
 
-    path = Path(name)
     try:
-        if not path.is_file():
-            what = "is no file" if path.exists() else "does not exist"
-            raise Mistake(f"The picture {name} {what}.")
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)  # more is refused, not read
-        return read_picture(content, recipe)
+        return read_picture(read_regular(name, MOST_BYTES), recipe)
     except DataError as error:
         raise Mistake(f"{name}: {error}") from error
+    except FileNotFoundError as error:
+        raise Mistake(f"The picture {name} does not exist.") from error
+    except Refused as refused:
+        raise Mistake(f"The picture {name} cannot be read: {refused}.") from refused
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Mistake(f"The picture {name} cannot be read: {reason}.") from error

@@ -9,15 +9,17 @@ there at first, for data whose digest nobody has written down.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from pathlib import Path
 
 import numpy as np
 
 from neuralscope.data.contents import Contents, Table, digest_of
 from neuralscope.errors import DataError
+from neuralscope.files import Refused, open_regular, parsing, read_header, replacing
+
+_DIGEST_BYTES = 32
+_MOST_HEADER_BYTES = 4096
 
 
 def read_table(path: Path, contents: Contents) -> Table | None:
@@ -29,16 +31,33 @@ def read_table(path: Path, contents: Contents) -> Table | None:
     Raises:
         DataError: The file is damaged or cannot be read.
     """
+    n_values = contents.n_images * (contents.n_features + 1)
     try:
-        table: Table = np.asarray(np.lib.format.open_memmap(path, mode="r"))
+        with open_regular(path, n_values + _MOST_HEADER_BYTES) as file, parsing():
+            size = os.fstat(file.fileno()).st_size
+            header = read_header(file, size, tail=_DIGEST_BYTES)
+            table: Table = np.asarray(
+                np.memmap(
+                    file,
+                    header.dtype,
+                    "r",
+                    header.begin,
+                    header.shape,
+                    "F" if header.is_fortran else "C",
+                )
+            )
+            file.seek(-_DIGEST_BYTES, os.SEEK_END)
+            digest = file.read().hex()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, EOFError) as error:
-        # ValueError covers a wrong header, a truncated file and Python objects alike.
-        reason = "it cannot be read" if isinstance(error, OSError) else "it is cut short or broken"
-        raise DataError(f"The kept copy of {contents.title} is unusable: {reason}.") from error
+    except Refused as refused:
+        raise DataError(f"The kept copy of {contents.title} is unusable: {refused}.") from refused
+    except OSError as error:
+        raise DataError(
+            f"The kept copy of {contents.title} is unusable: it cannot be read."
+        ) from error
     fault = contents.fault(table)
-    if fault is None and not contents.digest and _kept_digest(path) != digest_of(table):
+    if fault is None and not contents.digest and digest != digest_of(table):
         fault = "it is not what was kept"
     if fault is not None:
         raise DataError(f"The kept copy of {contents.title} is damaged: {fault}.")
@@ -52,25 +71,9 @@ def write_table(path: Path, table: Table) -> None:
         OSError: The folder cannot be written or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not `tempfile`: its files are private, and a data home may be shared by a class.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            np.lib.format.write_array(file, np.ascontiguousarray(table), allow_pickle=False)
-            file.write(bytes.fromhex(digest_of(table)))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def _kept_digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        file.seek(-32, os.SEEK_END)
-        return file.read().hex()
+    with replacing(path) as file:
+        np.lib.format.write_array(file, np.ascontiguousarray(table), allow_pickle=False)
+        file.write(bytes.fromhex(digest_of(table)))
 
 
 def looks_whole(path: Path, contents: Contents) -> bool:

@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +33,8 @@ from neuralscope.data.home import compact_path, data_home
 from neuralscope.data.info import DatasetInfo
 from neuralscope.data.own_files.orientation import AS_IS, WORDS
 from neuralscope.data.split import Split
-from neuralscope.errors import DataError, DataUnavailable
+from neuralscope.errors import DataError, DataUnavailable, quoted
+from neuralscope.files import read_regular, replacing
 
 if TYPE_CHECKING:
     from neuralscope.data.own_files.reading import Pictures
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 NOUN = "picture"
 
 LONGEST_TITLE = 60
+_MOST_RECORD_BYTES = 1 << 20
 
 _NAME = re.compile(r"own-([a-z0-9][a-z0-9-]{0,39})-[0-9a-f]{8}")
 
@@ -174,11 +175,12 @@ def own_dataset(name: str, data_home: Path | str | None = None) -> DatasetInfo:
     home = _home(data_home)
     record = _read(name, home)
     if record is None or not looks_whole(compact_path(home, name), record.contents(name)):
-        match = _NAME.fullmatch(name)
-        title = match.group(1) if match else name
+        path = compact_path(home, name)
+        is_here = os.path.lexists(path.with_suffix(".json"))  # it is written last
         raise DataUnavailable(
-            f"The data set {title} is not on this computer any more: add its file again to train "
-            "on it or to look at its pictures."
+            f"The data set {own_slug(name) if is_own_name(name) else quoted(name)} is "
+            f"{'damaged' if is_here else 'not on this computer any more'}: add its file again to "
+            "train on it or to look at its pictures."
         )
     return _info(name, record)
 
@@ -227,11 +229,11 @@ class _Record:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> _Record:
-        """Rebuild what `as_json` wrote. Raises TypeError, KeyError or ValueError if it did not."""
+        """Rebuild what `as_json` wrote. Raises whatever Exception if it did not."""
         height, width = (int(n) for n in values["image_shape"])
         n_train, n_validation, n_test = (int(n) for n in values["parts"])
         record = cls(
-            title=str(values["title"]),
+            title=_title(str(values["title"])),
             image_shape=(height, width),
             pixel_max=int(values["pixel_max"]),
             class_names=tuple(str(each) for each in values["class_names"]),
@@ -310,10 +312,13 @@ def _load(
 
 
 def _read(name: str, home: Path) -> _Record | None:
+    """Return what is written down of a data set; None if nothing is, or something else."""
+    path = compact_path(home, name).with_suffix(".json")
     try:
-        with open(compact_path(home, name).with_suffix(".json"), encoding="utf-8") as file:
-            return _Record.from_json(json.load(file))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        record = _Record.from_json(json.loads(read_regular(path, _MOST_RECORD_BYTES)))
+        # The name is made of all but the title: no change to the record passes.
+        return record if name.endswith(f"-{record.fingerprint()[:8]}") else None
+    except Exception:  # there is no end to what damage makes of it
         return None
 
 
@@ -321,21 +326,11 @@ def _keep(path: Path, table: Table, record: _Record) -> None:
     """Write both files; where that fails, leave neither."""
     write_table(path, table)
     try:
-        _write(path.with_suffix(".json"), json.dumps(record.as_json()))
+        with replacing(path.with_suffix(".json")) as file:
+            file.write(json.dumps(record.as_json()).encode())
     except BaseException:
         with contextlib.suppress(OSError):
             path.unlink()
-        raise
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise
 
 

@@ -1,22 +1,34 @@
-"""From a file to ink: the digit on a photograph or a scan, without its paper."""
+"""From a file to ink: the digit on a photograph or a scan, without its paper.
+
+A file is decoded by `decoded`, which looks at its header first. What has more than a million pixels
+is decoded in a process of its own, with limits on memory and time: of 25 million, the 1,024 x 1,024
+that are left of them come back. Of a million pixels no decoder makes more than a few megabytes.
+"""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
+from neuralscope import confined
+from neuralscope.confined import Limits
 from neuralscope.data.ink import Ink
-from neuralscope.data.pieces import labeled
+from neuralscope.data.pieces import boxes_of, labeled
 from neuralscope.data.recipe import FULL_FRAME, Recipe
 from neuralscope.errors import DataError
 
-MOST_BYTES: Final = 10_000_000
+MOST_BYTES: Final = 10 * 2**20
 MOST_PIXELS: Final = 25_000_000
+
+_FEW_PIXELS: Final = 1_000_000  # so many are decoded without a process of their own
+_FOR_DECODING: Final = Limits(memory=512 * 2**20, seconds=10.0, result=8 * 2**20)
 
 _LONGEST: Final = 512  # pixels of a photograph's longer side that are enough to find a digit
 _LEAST_INK: Final = 20  # pixels that a digit takes at least
@@ -44,8 +56,8 @@ def read_picture(content: bytes, recipe: Recipe) -> Ink:
         raise DataError("The picture is an empty file.")
     if len(content) > MOST_BYTES:
         raise DataError(
-            f"The picture has {len(content) / 1e6:.0f} MB; up to {MOST_BYTES // 1_000_000} MB "
-            "are read."
+            f"The picture has {len(content) / 2**20:.0f} MB; up to {MOST_BYTES // 2**20} MB are "
+            "read."
         )
     brightness = _without_frame(_brightness(content))
     paper = _paper(brightness)
@@ -102,10 +114,11 @@ def _without_edge_pieces(ink: Ink) -> Ink:
     n_pixels = np.bincount(labels.ravel())
     n_inside = np.bincount(labels[margin:-margin, margin:-margin].ravel(), minlength=len(n_pixels))
     is_edge = np.zeros(len(n_pixels), bool)
-    for number in np.flatnonzero((n_inside <= 0.05 * n_pixels) & (n_pixels > 0)):
-        rows, columns = np.nonzero(labels == number)
-        is_edge[number] = np.ptp(rows) >= 0.8 * height or np.ptp(columns) >= 0.8 * width
-    is_edge[0] = False
+    for number, (rows, columns) in enumerate(boxes_of(labels), start=1):
+        is_long = (
+            rows.stop - rows.start > 0.8 * height or columns.stop - columns.start > 0.8 * width
+        )
+        is_edge[number] = is_long and n_inside[number] <= 0.05 * n_pixels[number]
     is_left = ~is_edge & (n_pixels >= _LEAST_INK)
     if not is_edge.any() or not is_left[1:].any():
         return ink
@@ -128,43 +141,82 @@ def _around(strong: NDArray[np.bool_], *, margin: float) -> tuple[slice, slice]:
 def _brightness(content: bytes) -> Ink:
     """Decode a file to (height, width), 0 black ... 1 white, its longer side at most _LONGEST."""
     try:
-        # Only the header is read here: what is too large is never unpacked.
+        width, height = _opened(content).size
+        if width * height <= _FEW_PIXELS:
+            return decoded(content)
+    except MemoryError as error:
+        raise DataError("There is not enough memory to read the picture.") from error
+    brightness: Ink = confined.call(
+        decoded, content, subject="The picture", limits=_FOR_DECODING, failure=DataError
+    )
+    return brightness
+
+
+def _opened(content: bytes) -> Image.Image:
+    """Read the header of a picture: what is too large is never unpacked."""
+    with _decoding():
         picture: Image.Image = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
-        width, height = picture.size
-        if width * height > MOST_PIXELS:
-            raise DataError(_too_many(width, height))
-        picture.draft("L", (2 * _LONGEST, 2 * _LONGEST))  # a JPEG can be decoded smaller
-        picture.load()
-        picture = ImageOps.exif_transpose(picture)
-        gray = _gray(picture)
-    except DataError:
+    width, height = picture.size
+    if width * height > MOST_PIXELS:
+        raise DataError(
+            f"The picture has {width:,} x {height:,} pixels; up to {MOST_PIXELS // 1_000_000} "
+            "million are read."
+        )
+    return picture
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Say in a sentence whatever a decoder raises: there is no end to what damage does."""
+    try:
+        yield
+    except MemoryError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DataError(
             f"The picture has too many pixels; up to {MOST_PIXELS // 1_000_000} million are read."
         ) from None
     except Exception as error:
-        # There is no end to what a damaged file makes a decoder raise.
         raise DataError("The file is damaged, or is not a PNG or JPEG image.") from error
-    if max(gray.size) > _LONGEST:
-        gray.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BOX)
-    return np.array(gray, np.float32).clip(0, 1)
 
 
-def _too_many(width: int, height: int) -> str:
-    return (
-        f"The picture has {width:,} x {height:,} pixels; up to {MOST_PIXELS // 1_000_000} million "
-        "are read."
-    )
+def decoded(content: bytes) -> Ink:
+    """Return brightness, 0 black ... 1 white, (height, width) of at most _LONGEST.
+
+    Raises:
+        DataError: It is not a picture, too large, or damaged.
+        MemoryError: There is not enough memory for it.
+    """
+    picture = _opened(content)
+    with _decoding():
+        picture.draft("L", (2 * _LONGEST, 2 * _LONGEST))  # a JPEG can be decoded smaller
+        picture.load()
+        gray = _gray(ImageOps.exif_transpose(_reduced(picture)))
+        if max(gray.size) > _LONGEST:
+            gray.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BOX)
+        return np.array(gray, np.float32).clip(0, 1)
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    """Return a picture in mode I, L or RGBA, of not many more pixels than are needed.
+
+    It is reduced while a pixel is a few bytes, before there are floating-point numbers.
+    """
+    if picture.mode.startswith("I"):  # 16 bits a pixel
+        mode = "I"
+    else:
+        mode = "RGBA" if picture.has_transparency_data else "L"
+    converted = picture if picture.mode == mode else picture.convert(mode)
+    return converted.reduce(max(1, max(picture.size) // (2 * _LONGEST)))
 
 
 def _gray(picture: Image.Image) -> Image.Image:
-    """Return brightness as a picture of mode F, 0 to 1, from any mode."""
-    if picture.mode.startswith(("I", "F")):  # 16 bits a pixel; PNG knows no others of these
+    """Return brightness as a picture of mode F, 0 to 1, from one of mode I, L or RGBA."""
+    if picture.mode == "I":
         return Image.fromarray(np.asarray(picture, np.float32) / 65535)
-    if not picture.has_transparency_data:
-        return Image.fromarray(np.asarray(picture.convert("L"), np.float32) / 255)
-    colors = np.asarray(picture.convert("RGBA"))
+    if picture.mode == "L":
+        return Image.fromarray(np.asarray(picture, np.float32) / 255)
+    colors = np.asarray(picture)
     opacity = colors[..., 3].astype(np.float32) / 255
     bright = np.asarray(Image.fromarray(colors[..., :3]).convert("L"), np.float32) / 255
     # White strokes on a transparent ground would be lost on white paper.

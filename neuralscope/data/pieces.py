@@ -54,8 +54,7 @@ def _pieces(ink: Ink) -> list[Box]:
     # Fine dots are faint when they are scaled down.
     labels = labeled(grid > VISIBLE * grid.max())
     return [
-        (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
-        for rows, columns in (np.nonzero(labels == i + 1) for i in range(labels.max()))
+        (columns.start, rows.start, columns.stop, rows.stop) for rows, columns in boxes_of(labels)
     ]
 
 
@@ -69,3 +68,11 @@ def labeled(inked: NDArray[np.bool_]) -> NDArray[np.int32]:
 
     labels: NDArray[np.int32] = ndimage.label(inked, np.ones((3, 3)))[0]
     return labels
+
+
+def boxes_of(labels: NDArray[np.int32]) -> list[tuple[slice, slice]]:
+    """Return rows and columns of each piece that is labeled 1, 2, 3..., in one look at them all."""
+    from scipy import ndimage
+
+    boxes: list[tuple[slice, slice]] = ndimage.find_objects(labels)
+    return boxes

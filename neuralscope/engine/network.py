@@ -29,7 +29,11 @@ from neuralscope.engine.regularization import add_penalty_gradient, penalty
 from neuralscope.engine.workspace import Workspace
 
 CHUNK = 1_000
-"""Examples in one go when a whole data set is run through: fits the cache, bounds the memory."""
+"""Examples in one go when a whole data set is run through: fits the cache."""
+
+MOST_OUTPUTS = 1 << 23
+"""Numbers that the layers give for these examples: bounds the memory. Only networks wider than any
+that a run can have take fewer examples in one go."""
 
 
 class Network:
@@ -285,11 +289,16 @@ class Network:
         Raises:
             WeightsError: The file cannot be written.
         """
+        weights.write(path, *self.packed(metadata))
+
+    def packed(
+        self, metadata: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return the arrays and the metadata that `save` writes."""
         arrays = {}
         for i, layer in enumerate(self.layers):
             arrays[f"weight_{i}"], arrays[f"bias_{i}"] = layer.weight, layer.bias
-        about = {**self.metadata, **(metadata or {}), "activation": list(self.activation)}
-        weights.write(path, arrays, about)
+        return arrays, {**self.metadata, **(metadata or {}), "activation": list(self.activation)}
 
     @classmethod
     def load(cls, path: weights.FilePath) -> Network:
@@ -301,9 +310,19 @@ class Network:
         arrays, metadata = weights.read(path)
         activation = weights.checked_activation(path, arrays, metadata, ACTIVATIONS)
         sizes = [arrays[0].shape[0], *(weight.shape[1] for weight in arrays[::2])]
-        # The file holds them in the order of the flat vector.
-        parameters = np.concatenate([array.reshape(-1) for array in arrays], dtype=arrays[0].dtype)
-        return _with_parameters(sizes, activation, parameters, metadata)
+        network = _blank(sizes, activation, arrays[0].dtype, metadata)
+        for layer, weight, bias in zip(network.layers, arrays[::2], arrays[1::2], strict=True):
+            layer.weight[...], layer.bias[...] = weight, bias
+        return network
+
+
+def count_at_once(sizes: Sequence[int]) -> int:
+    """Return how many examples a network of these layer sizes takes in one go.
+
+    >>> count_at_once((784, 128, 10)), count_at_once((784, 100_000, 10))
+    (1000, 83)
+    """
+    return min(CHUNK, max(1, MOST_OUTPUTS // sum(sizes[1:])))
 
 
 def count_parameters(sizes: Sequence[int]) -> int:
@@ -318,14 +337,24 @@ def count_parameters(sizes: Sequence[int]) -> int:
 def _with_parameters(
     sizes: Sequence[int], activation: Sequence[str], parameters: Array, metadata: dict[str, Any]
 ) -> Network:
+    network = _blank(sizes, activation, parameters.dtype, metadata)
+    network.parameters[...] = parameters
+    return network
+
+
+def _blank(
+    sizes: Sequence[int],
+    activation: Sequence[str],
+    dtype: npt.DTypeLike,
+    metadata: Mapping[str, Any],
+) -> Network:
     network = Network(
         sizes,
         activation=activation,
         initializer="zeros",
         rng=np.random.default_rng(0),
-        dtype=parameters.dtype,
+        dtype=dtype,
     )
-    network.parameters[...] = parameters
     network.metadata = dict(metadata)
     return network
 

@@ -33,7 +33,7 @@ from neuralscope.engine.batches import Augment, Examples, count_batches, shuffle
 from neuralscope.engine.early_stopping import EarlyStopping
 from neuralscope.engine.health import Checkup, LayerHealth
 from neuralscope.engine.loss import cross_entropy, softmax
-from neuralscope.engine.network import CHUNK, Network
+from neuralscope.engine.network import Network, count_at_once
 from neuralscope.engine.optimizers import Optimizer
 from neuralscope.engine.regularization import clip_to_norm, limit_incoming_norms
 from neuralscope.engine.schedules import Schedule
@@ -155,8 +155,9 @@ def score_in_parts(
         None after each part, and the score at the end.
     """
     loss, n_right = 0.0, 0
-    for start in range(0, len(examples), CHUNK):
-        part = slice(start, start + CHUNK)
+    n_at_once = count_at_once(network.sizes)
+    for start in range(0, len(examples), n_at_once):
+        part = slice(start, start + n_at_once)
         labels = examples.labels[part]
         x = np.multiply(examples.pixels[part], examples.scale, dtype=network.dtype)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,8 +19,8 @@ from pathlib import Path
 from neuralscope.data import Dataset, dataset_info, is_cached, load_dataset
 from neuralscope.errors import DataUnavailable, NeuralScopeError, RunNotFound, TransferError
 from neuralscope.exports.bare_weights import run_of_weights
-from neuralscope.exports.fields import Refused
-from neuralscope.exports.run_file import RUN, check_growth, open_run_file
+from neuralscope.exports.run_file import RUN, RunFile, open_archive
+from neuralscope.files import Archive, Refused
 from neuralscope.runs import Store
 from neuralscope.runs.detached import attach
 
@@ -73,8 +72,9 @@ def import_file(
     path = Path(path)
     shown = _printable(name or path.name)
     try:
-        if _is_run_file(path):
-            return _import_run(store, path, shown)
+        with open_archive(path) as (archive, size):
+            if _is_run_file(archive):
+                return _import_run(store, RunFile(archive, size), shown)
         return _import_weights(store, path, shown, load)
     except Refused as refused:
         raise TransferError(f"{shown} cannot be imported: {refused}.") from refused
@@ -84,25 +84,15 @@ def import_file(
         ) from error
 
 
-def _is_run_file(path: Path) -> bool:
-    """Look at the file's list of entries. Raises Refused if it is of no kind that we know."""
-    with path.open("rb"):  # raises the plain reason where there is no such file
-        pass
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-            check_growth(archive, path.stat().st_size)
-    except Refused:
-        raise
-    except Exception as error:
-        raise Refused("it is damaged, or neither a run file nor a weights file") from error
-    if RUN not in names and "weight_0.npy" not in names:
+def _is_run_file(archive: Archive) -> bool:
+    """Look at the file's list of members. Raises Refused if it is of no kind that we know."""
+    if RUN not in archive.members and "weight_0.npy" not in archive.members:
         raise Refused("it is neither a run file nor a weights file")
-    return RUN in names
+    return RUN in archive.members
 
 
-def _import_run(store: Store, path: Path, shown: str) -> str:
-    with open_run_file(path) as file, _folder_in(store) as folder:
+def _import_run(store: Store, file: RunFile, shown: str) -> str:
+    with _folder_in(store) as folder:
         detached = file.detached()
         file.write_snapshots(detached, folder)
         run = detached.run

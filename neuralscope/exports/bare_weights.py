@@ -18,8 +18,8 @@ from neuralscope.data import Dataset, Recipe, dataset_info, dataset_names
 from neuralscope.engine import Network, score
 from neuralscope.engine.weights import write
 from neuralscope.errors import ConfigError, DataError, DataUnavailable
-from neuralscope.exports.fields import Refused
 from neuralscope.exports.trained import finite
+from neuralscope.files import Refused
 from neuralscope.runs import FINISHED, Epochs, Run, RunConfig, SnapshotInfo, examples, prepare
 from neuralscope.runs.detached import DetachedRun
 from neuralscope.runs.machine import machine, versions

@@ -7,14 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from neuralscope.files import Refused
+
 LATEST_MOMENT = 1e11
 """Seconds since 1970 that a clock may show; beyond them there is no calendar."""
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4,8}")
-
-
-class Refused(Exception):
-    """A file is not imported; its text is the reason, as a clause that follows 'because'."""
 
 
 class Fields:
@@ -58,7 +56,7 @@ class Fields:
             self._plain_text(key, 60): (
                 {
                     self._plain_text(inner, 60): self._fact(value, name)
-                    for inner, value in each.items()
+                    for inner, value in list(each.items())[:100]
                 }
                 if isinstance(each, dict)
                 else self._fact(each, name)
@@ -105,16 +103,18 @@ class Fields:
             raise self._refuse(name, "the id of a run")
         return found
 
-    def count(self, name: str) -> int:
-        """Return a whole number from 0 up."""
+    def count(self, name: str, most: int | None = None) -> int:
+        """Return a whole number from 0 up, to `most` where that is known."""
         found = self.values.get(name)
-        if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 2**53:
-            raise self._refuse(name, "a whole number from 0 up")
+        largest = 2**53 - 1 if most is None else most
+        if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found <= largest:
+            end = "up" if most is None else f"to {most:,}"
+            raise self._refuse(name, f"a whole number from 0 {end}")
         return found
 
-    def optional_count(self, name: str) -> int | None:
-        """Return a whole number from 0 up, or None."""
-        return None if self.values.get(name) is None else self.count(name)
+    def optional_count(self, name: str, most: int | None = None) -> int | None:
+        """Return a whole number from 0 up, to `most` where that is known, or None."""
+        return None if self.values.get(name) is None else self.count(name, most)
 
     def number(self, name: str, most: float = math.inf) -> float | None:
         """Return a finite number from 0 up, or None."""

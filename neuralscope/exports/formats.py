@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from neuralscope.engine.weights import write_into
 from neuralscope.errors import ConfigError, TransferError
 from neuralscope.exports.onnx_model import write_onnx
 from neuralscope.exports.report import write_html
@@ -15,6 +17,7 @@ from neuralscope.exports.run_file import write_run
 from neuralscope.exports.script import write_python
 from neuralscope.exports.tables import write_csv, write_json
 from neuralscope.exports.trained import last_network
+from neuralscope.files import replacing
 from neuralscope.runs import Store
 
 
@@ -28,7 +31,7 @@ class Format:
         extension: Of its file's name, with the dot.
         mime: Its media type.
         needs_network: Whether it can only be made of a run that has a snapshot.
-        write: Writes a run to a path that may be written to; see `write` for one to call.
+        write: Writes a run into an open file; see `write` for one to call.
     """
 
     label: str
@@ -36,16 +39,16 @@ class Format:
     extension: str
     mime: str
     needs_network: bool
-    write: Callable[[Store, str, Path], None]
+    write: Callable[[Store, str, BinaryIO], None]
 
     def file_name(self, run_id: str) -> str:
         """Return what the file of a run is called where nobody says otherwise."""
         return run_id + self.extension
 
 
-def _write_npz(store: Store, run_id: str, path: Path) -> None:
+def _write_npz(store: Store, run_id: str, file: BinaryIO) -> None:
     trained = last_network(store, run_id)
-    trained.network.save(path, trained.about())
+    write_into(file, *trained.network.packed(trained.about()))
 
 
 FORMATS: dict[str, Format] = {
@@ -124,21 +127,12 @@ def write(store: Store, run_id: str, form: str, path: str | os.PathLike[str]) ->
         TransferError: The run has nothing to export, or the file cannot be written.
         WeightsError: Its snapshot is gone or damaged.
     """
-    if form not in FORMATS:
-        raise ConfigError("format", form, f"one of {', '.join(FORMATS)}")
+    writer = _writer(form)
     store.run(run_id)
     path = Path(path)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            FORMATS[form].write(store, run_id, temporary)
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with replacing(path) as file:
+            writer(store, run_id, file)
     except OSError as error:
         raise TransferError(f"{path} cannot be written: {error.strerror or error}.") from error
 
@@ -152,7 +146,12 @@ def content(store: Store, run_id: str, form: str) -> bytes:
         TransferError: The run has nothing to export.
         WeightsError: Its snapshot is gone or damaged.
     """
-    with tempfile.TemporaryDirectory(prefix="neuralscope-") as folder:
-        path = Path(folder) / "export"
-        write(store, run_id, form, path)
-        return path.read_bytes()
+    file = io.BytesIO()
+    _writer(form)(store, run_id, file)
+    return file.getvalue()
+
+
+def _writer(form: str) -> Callable[[Store, str, BinaryIO], None]:
+    if form not in FORMATS:
+        raise ConfigError("format", form, f"one of {', '.join(FORMATS)}")
+    return FORMATS[form].write

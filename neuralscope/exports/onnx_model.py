@@ -9,8 +9,7 @@ about at once. What the pixels and classes mean stands in the model's metadata.
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -36,7 +35,7 @@ OPSET, FORMAT = 17, 8
 MISSING = "ONNX files need the package onnx: python -m pip install -r requirements.txt"
 
 
-def write_onnx(store: Store, run_id: str, path: Path) -> None:
+def write_onnx(store: Store, run_id: str, file: BinaryIO) -> None:
     """Write the network of a run as an ONNX model.
 
     Raises:
@@ -49,7 +48,7 @@ def write_onnx(store: Store, run_id: str, path: Path) -> None:
         raise TransferError(MISSING) from error
     model = _model(trained)
     onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+    file.write(model.SerializeToString())
 
 
 def _model(trained: Trained) -> Any:

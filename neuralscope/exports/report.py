@@ -20,8 +20,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +51,7 @@ PICTURE_BYTES = 1_200_000
 """Of weights, and of mistakes again; written as text they take a third more."""
 
 
-def write_html(store: Store, run_id: str, path: Path) -> None:
+def write_html(store: Store, run_id: str, file: BinaryIO) -> None:
     """Write the report of a run, with as much as there is: a run without snapshots has curves.
 
     Raises:
@@ -67,7 +66,7 @@ def write_html(store: Store, run_id: str, path: Path) -> None:
         **_pictures(store, run),
         "colors": _colors(),
     }
-    path.write_text(page_of(run.name, report), encoding="utf-8")
+    file.write(page_of(run.name, report).encode())
 
 
 def page_of(title: str, report: dict[str, Any]) -> str:

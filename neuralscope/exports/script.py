@@ -7,7 +7,7 @@ it is data and never code.
 from __future__ import annotations
 
 import base64
-from pathlib import Path
+from typing import BinaryIO
 
 from neuralscope.exports.trained import Trained, last_network
 from neuralscope.runs import Store
@@ -86,13 +86,13 @@ if __name__ == "__main__":
 '''
 
 
-def write_python(store: Store, run_id: str, path: Path) -> None:
+def write_python(store: Store, run_id: str, file: BinaryIO) -> None:
     """Write the network of a run as a script that needs nothing but NumPy.
 
     Raises:
         TransferError: There is no network.
     """
-    path.write_text(script_of(last_network(store, run_id)), encoding="utf-8")
+    file.write(script_of(last_network(store, run_id)).encode())
 
 
 def script_of(trained: Trained) -> str:

@@ -1,9 +1,11 @@
-"""What the snapshots of a run must be like: all of one network, and each number a number."""
+"""What the snapshots of a run must be like: all of one network, and each number a number.
+
+The shapes stand in the headers of the arrays: only what fits is read.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +14,19 @@ import numpy.typing as npt
 
 from neuralscope.data import dataset_info
 from neuralscope.errors import ConfigError, DataError
-from neuralscope.exports.fields import Fields, Refused
+from neuralscope.exports.fields import Fields
 from neuralscope.exports.trained import count_features
+from neuralscope.files import Arrays, Header, Refused
 from neuralscope.runs import LATEST, RunConfig, SnapshotInfo
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+ANSWERS = ("validation_probabilities", "validation_predictions")
 
 MOST_CLASSES = 1_000
+MOST_PARAMETERS = 1 << 24
+"""More than the largest network of the largest pictures that a configuration can have."""
+
+LONGEST_POSITION = 1 << 20
+"""Characters; of its random states, and what the last step brought."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +38,55 @@ class Shape:
     n_classes: int
 
 
-def shape_of(arrays: Arrays, config: RunConfig) -> Shape:
+def read_snapshot(
+    arrays: Arrays, info: SnapshotInfo, config: RunConfig, shape: Shape | None
+) -> tuple[dict[str, npt.NDArray[Any]], Shape]:
+    """Read and check a snapshot. Raises Refused, with a clause that follows its name.
+
+    Args:
+        arrays: Its file, of which only the headers are read so far.
+        info: What the run says of it.
+        config: Of the run.
+        shape: What it must have in common with others; None for the first, which decides.
+
+    Returns:
+        Its arrays, and what others must have in common with it.
+    """
+    headers = {name: header for name, header in arrays.headers.items() if name != "metadata"}
+    shape = shape or _shape_of(headers, config)
+    _check_headers(headers, shape)
+    try:
+        content = {name: arrays.read(name) for name in headers}
+    except Refused as refused:
+        raise Refused("is damaged") from refused
+    for name, array in content.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise Refused(f"holds {name} that are not all finite numbers")
+    shares, answers = content[ANSWERS[0]], content[ANSWERS[1]]
+    if (shares < 0).any() or (shares > 1).any():
+        raise Refused("holds probabilities that are none")
+    if answers.max(initial=0) >= shape.n_classes:
+        raise Refused("answers with classes that there are not")
+    _check_position(content["position"], info)
+    return content, shape
+
+
+def _shape_of(headers: dict[str, Header], config: RunConfig) -> Shape:
     """Return the shape that a run's first snapshot sets for the others. Raises Refused.
 
     The network must be of the configuration's layers, and, where the data set is known, of its
     pixels and classes.
     """
-    parameters, answers = arrays.get("parameters"), arrays.get("validation_probabilities")
-    if parameters is None or parameters.ndim != 1 or answers is None or answers.ndim != 2:
+    parameters, answers = headers.get("parameters"), headers.get(ANSWERS[0])
+    if parameters is None or answers is None or len(answers.shape) != 2:
         raise Refused("lacks weights or answers")
     n_validation, n_classes = answers.shape
     if not 2 <= n_classes <= MOST_CLASSES:
         raise Refused(f"tells {n_classes:,} classes apart")
-    n_features = count_features(len(parameters), config.hidden, n_classes)
+    if len(parameters.shape) != 1 or parameters.shape[0] > MOST_PARAMETERS:
+        raise Refused(f"holds parameters of shape {parameters.shape}")
+    (n_held,) = parameters.shape
+    n_features = count_features(n_held, config.hidden, n_classes)
     try:
         info = dataset_info(config.dataset)
     except (ConfigError, DataError):
@@ -55,50 +99,40 @@ def shape_of(arrays: Arrays, config: RunConfig) -> Shape:
                 f"holds answers of shape {answers.shape}, not {expected} as for {info.title}"
             )
     n_parameters = config.n_parameters(n_features, n_classes)
-    if len(parameters) != n_parameters:
-        raise Refused(
-            f"holds {len(parameters):,} weights, but its configuration makes {n_parameters:,}"
-        )
+    if n_held != n_parameters:
+        raise Refused(f"holds {n_held:,} weights, but its configuration makes {n_parameters:,}")
     return Shape(n_parameters, n_validation, n_classes)
 
 
-def check_snapshot(arrays: Arrays, info: SnapshotInfo, shape: Shape) -> None:
-    """Check all arrays of a snapshot. Raises Refused."""
-    answers = ("validation_probabilities", "validation_predictions")
-    for name in ("parameters", "position", *answers):
-        if name not in arrays:
+def _check_headers(headers: dict[str, Header], shape: Shape) -> None:
+    for name in ("parameters", "position", *ANSWERS):
+        if name not in headers:
             raise Refused(f"has no {name}")
-    for name, array in arrays.items():
-        if name in ("parameters", "best_parameters", "last_parameters") or name.startswith(
-            "optimizer_"
-        ):
-            _check(name, array, np.float32, (shape.n_parameters,))
-        elif name not in ("position", *answers):
+    vector = (np.dtype(np.float32), (shape.n_parameters,))
+    probabilities, predictions = ANSWERS
+    expected = {
+        **dict.fromkeys(("parameters", "best_parameters", "last_parameters"), vector),
+        **dict.fromkeys((name for name in headers if name.startswith("optimizer_")), vector),
+        probabilities: (np.dtype(np.float16), (shape.n_validation, shape.n_classes)),
+        predictions: (np.min_scalar_type(shape.n_classes - 1), (shape.n_validation,)),
+    }
+    for name, header in headers.items():
+        if name == "position":
+            is_short = header.n_bytes <= LONGEST_POSITION * np.dtype("<U1").itemsize
+            if header.shape or header.dtype.kind != "U" or not is_short:
+                raise Refused("does not say where its training stands")
+        elif name not in expected:
             raise Refused(f"holds {name[:60]!a}, which no snapshot does")
-    _check(answers[0], arrays[answers[0]], np.float16, (shape.n_validation, shape.n_classes))
-    if (arrays[answers[0]] < 0).any() or (arrays[answers[0]] > 1).any():
-        raise Refused("holds probabilities that are none")
-    said = arrays[answers[1]]
-    _check(answers[1], said, np.min_scalar_type(shape.n_classes - 1), (shape.n_validation,))
-    if said.max(initial=0) >= shape.n_classes:
-        raise Refused("answers with classes that there are not")
-    _check_position(arrays["position"], info)
-
-
-def _check(name: str, array: npt.NDArray[Any], dtype: npt.DTypeLike, shape: Any) -> None:
-    if array.dtype != dtype or array.shape != shape:
-        raise Refused(
-            f"holds {name} of shape {array.shape} and type {array.dtype}, "
-            f"not {shape} and {np.dtype(dtype)}"
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise Refused(f"holds {name} that are not all finite numbers")
+        elif (header.dtype, header.shape) != expected[name]:
+            dtype, wanted = expected[name]
+            raise Refused(
+                f"holds {name} of shape {header.shape} and type {str(header.dtype)[:40]}, "
+                f"not {wanted} and {dtype}"
+            )
 
 
 def _check_position(array: npt.NDArray[Any], info: SnapshotInfo) -> None:
     """Check the counters and random states: what goes on from here must not stumble over them."""
-    if array.ndim or array.dtype.kind != "U":
-        raise Refused("does not say where its training stands")
     try:
         position = json.loads(str(array))
         fields = Fields(position, "position")

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from neuralscope.exports.trained import finite
 from neuralscope.runs import Run, Store
 
 
-def write_csv(store: Store, run_id: str, path: Path) -> None:
+def write_csv(store: Store, run_id: str, file: BinaryIO) -> None:
     """Write a row for each epoch, with full precision; epoch 0 is before training."""
     store.run(run_id)
     epochs = store.epochs(run_id)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(epochs._fields)
-        rows.writerows(zip(*(column.tolist() for column in epochs), strict=True))
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(epochs._fields)
+    rows.writerows(zip(*(column.tolist() for column in epochs), strict=True))
+    file.write(text.getvalue().encode())
 
 
-def write_json(store: Store, run_id: str, path: Path) -> None:
+def write_json(store: Store, run_id: str, file: BinaryIO) -> None:
     """Write what was trained, on what, with what, and what came of it."""
     text = json.dumps(facts_of(store.run(run_id)), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    file.write(f"{text}\n".encode())
 
 
 def facts_of(run: Run) -> dict[str, Any]:

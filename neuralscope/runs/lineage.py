@@ -71,6 +71,9 @@ def can_resume(run: Run, epochs: int | None = None) -> str:
             f"Run {run.run_id} has stopped early because its patience ran out; fork it with "
             "more patience to continue."
         )
+    most = SETTINGS["epochs"].maximum  # type: ignore[attr-defined]
+    if run.status == FINISHED and max(run.epoch, run.config.epochs) >= most:
+        return f"Run {run.run_id} has finished {most:,} epochs, the most that a run can have."
     if epochs is None and run.status == FINISHED:
         return (
             f"Run {run.run_id} has finished all its {_epochs(run.config.epochs)}; "

@@ -218,21 +218,15 @@ class Reading:
             after: Leave out the blocks that begin at this step or before it.
         """
         blocks = self.step_blocks(run_id, after)
-        if not blocks:
-            return Steps(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.float32))
-        lengths = [len(block.losses) for block in blocks]
-        return Steps(
-            np.concatenate(
-                [b.first_step + np.arange(n) for b, n in zip(blocks, lengths, strict=True)]
-            ),
-            np.concatenate(
-                [
-                    np.linspace(b.first_seconds, b.last_seconds, n)
-                    for b, n in zip(blocks, lengths, strict=True)
-                ]
-            ),
-            np.concatenate([block.losses for block in blocks]),
-        )
+        n = sum(len(block.losses) for block in blocks)
+        steps = Steps(np.empty(n, np.int64), np.empty(n), np.empty(n, np.float32))
+        end = 0
+        for first, began, ended, losses in blocks:  # filled in place: there may be millions
+            begin, end = end, end + len(losses)
+            steps.step[begin:end] = np.arange(first, first + len(losses))
+            steps.seconds[begin:end] = np.linspace(began, ended, len(losses))
+            steps.loss[begin:end] = losses
+        return steps
 
     def events(self, run_id: str) -> list[Event]:
         """Return what has happened to a run, in order."""

@@ -28,6 +28,7 @@ import numpy.typing as npt
 from neuralscope.engine import Network, Training
 from neuralscope.engine.weights import write
 from neuralscope.errors import WeightsError
+from neuralscope.files import Arrays, Refused, open_regular
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.records import FINISHED, Run
 from neuralscope.runs.store import Store
@@ -39,6 +40,16 @@ State = Mapping[str, npt.NDArray[Any]]
 LATEST = "latest"
 EVERY_EPOCH_UNTIL = 20
 GROWTH = 1.15
+
+MOST_BYTES = 256 << 20
+"""Of a file, packed and unpacked: with Adam, the largest network of a run takes 200 MB."""
+
+_SHOWN = {
+    "parameters": ("f", 1),
+    "validation_probabilities": ("f", 2),
+    "validation_predictions": ("ui", 1),
+}
+"""What a snapshot shows: which kinds of numbers it may be, and of how many dimensions."""
 
 
 def is_milestone(epoch: int) -> bool:
@@ -136,8 +147,7 @@ def load_snapshot(store: Store, run_id: str, info: SnapshotInfo) -> Snapshot:
         WeightsError: Its file is gone or damaged.
     """
     path = _path(store, run_id, info.name)
-    names = ("parameters", "validation_probabilities", "validation_predictions")
-    return Snapshot(info, **_read(path, names))
+    return Snapshot(info, **_read(path, tuple(_SHOWN)))
 
 
 def load_predictions(store: Store, run_id: str, info: SnapshotInfo) -> npt.NDArray[np.uint8]:
@@ -195,10 +205,15 @@ def _made_folder(store: Store, run_id: str) -> Path:
 
 def _read(path: Path, names: tuple[str, ...] | None) -> dict[str, npt.NDArray[Any]]:
     try:
-        # Opened here, because np.load forgets to close what turns out to be no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names or archive.files}
-    except Exception as error:  # there is no end to what damage makes the parsers raise
+        with open_regular(path, MOST_BYTES) as file:
+            arrays = Arrays(file, MOST_BYTES)
+            for name in names or arrays.headers:
+                header = arrays.headers[name]
+                kinds, n_dimensions = _SHOWN.get(name, (header.dtype.kind, len(header.shape)))
+                if header.dtype.kind not in kinds or len(header.shape) != n_dimensions:
+                    raise Refused(f"its {name} are something else")
+            return {name: arrays.read(name) for name in names or arrays.headers}
+    except (Refused, OSError, KeyError) as error:
         raise WeightsError(f"Snapshot {path} is gone or damaged.") from error
 
 

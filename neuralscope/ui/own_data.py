@@ -4,14 +4,16 @@
                        │                                  ▲
                        └── which column is the label? ────┘
 
-Reading and checking a large file takes seconds; the form goes on meanwhile.
+Reading and checking a large file takes seconds; the form goes on meanwhile. A session keeps only
+what it shows of the pictures, a few of what may be a hundred thousand: to be added, the files are
+read once more.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,8 +25,8 @@ from neuralscope.data import is_own_name, known_dataset, remove_dataset
 from neuralscope.data.own import keep_pictures
 from neuralscope.data.own_files.orientation import AS_IS, ORIENTATIONS
 from neuralscope.data.own_files.reading import Pictures, read_files
-from neuralscope.errors import DataError, UnclearLabel
-from neuralscope.ui import words
+from neuralscope.errors import NeuralScopeError, UnclearLabel
+from neuralscope.ui import failures, words
 
 MOST_MEGABYTES = 20
 """Size of an upload; larger files are added on the command line, by their path."""
@@ -64,13 +66,16 @@ class _Checked:
     """What came of reading files.
 
     Attributes:
-        pictures: What they hold, as it was read; None if they cannot be used, or not yet.
+        pictures: What they hold, as it was read, with the first picture of each class that is
+            shown; None if they cannot be used, or not yet.
+        n_pictures: How many they hold.
         is_dark_on_light: Whether the pictures show dark ink on light paper.
         columns: Number and description of the columns that may be the label, where that is unclear.
         problem: Why they cannot be used, in a sentence; empty where only the label is unclear.
     """
 
     pictures: Pictures | None = None
+    n_pictures: int = 0
     is_dark_on_light: bool = False
     columns: tuple[tuple[int, str], ...] = ()
     problem: str = ""
@@ -98,7 +103,9 @@ def show(chosen: str) -> None:
             st.error(words.plain(checked.problem), icon=":material/error:")
         orientation, invert = AS_IS, False
         if checked is not None and checked.pictures is not None:
-            orientation, invert = _show_found(checked.pictures, checked.is_dark_on_light)
+            orientation, invert = _show_found(
+                checked.pictures, checked.n_pictures, checked.is_dark_on_light
+            )
         st.text_input("Name", key=_key("name"), max_chars=60, placeholder="the name of the file")
         pictures = checked.pictures if checked is not None else None
         st.button(
@@ -107,7 +114,7 @@ def show(chosen: str) -> None:
             key="own_data_add",
             disabled=pictures is None or "own_data_adding" in state,
             on_click=_add,
-            args=(pictures, orientation, invert),
+            args=(files, orientation, invert),
             help="Keeps the data on this computer, for all runs to come.",
         )
         if "own_data_checking" in state or "own_data_adding" in state:
@@ -137,8 +144,8 @@ def _key(name: str) -> str:
 
 
 @st.cache_resource(show_spinner=False)
-def _background() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="own-data")
+def _background() -> failures.Background:
+    return failures.Background("own-data")
 
 
 def _checked(files: Sequence[Any]) -> _Checked | None:
@@ -186,8 +193,13 @@ def _start_check(files: Sequence[Any], label_column: int | None) -> None:
             "names say what they hold, such as train.csv and test.csv."
         )
         return
-    contents = {each.name: each.getvalue() for each in files}
-    state["own_data_checking"] = _background().submit(_check, contents, label_column)
+    state["own_data_checking"] = _background().start(
+        "Checking the data", _check, _contents(files), label_column
+    )
+
+
+def _contents(files: Sequence[Any]) -> dict[str, bytes]:
+    return {each.name: each.getvalue() for each in files}
 
 
 def _check(contents: Mapping[str, bytes], label_column: int | None) -> _Checked:
@@ -196,12 +208,14 @@ def _check(contents: Mapping[str, bytes], label_column: int | None) -> _Checked:
         pictures = read_files(contents, label_column=label_column)
     except UnclearLabel as unclear:
         return _Checked(columns=unclear.columns)
-    except DataError as error:
-        return _Checked(problem=str(error))
-    return _Checked(pictures, pictures.is_dark_on_light)
+    labels = pictures.table[:, -1]
+    n_shown = min(len(pictures.class_names), MOST_CLASSES_SHOWN)
+    first = [int(np.argmax(labels == label)) for label in range(n_shown)]
+    shown = replace(pictures, table=pictures.table[first])
+    return _Checked(shown, len(pictures.table), pictures.is_dark_on_light)
 
 
-def _show_found(pictures: Pictures, is_dark_on_light: bool) -> tuple[str, bool]:
+def _show_found(pictures: Pictures, n_pictures: int, is_dark_on_light: bool) -> tuple[str, bool]:
     """Show what was found, and a picture of each class as it is going to be kept.
 
     Returns:
@@ -210,7 +224,7 @@ def _show_found(pictures: Pictures, is_dark_on_light: bool) -> tuple[str, bool]:
     number = st.session_state["own_data_number"]
     height, width = pictures.image_shape
     notes = [
-        f"{len(pictures.table):,} pictures of {height} × {width} pixels in "
+        f"{n_pictures:,} pictures of {height} × {width} pixels in "
         f"{len(pictures.class_names)} classes",
         *pictures.notes,
     ]
@@ -240,10 +254,7 @@ def _show_found(pictures: Pictures, is_dark_on_light: bool) -> tuple[str, bool]:
 
 def _show_one_of_each(pictures: Pictures, orientation: str, invert: bool) -> None:
     """Draw the first picture of each class."""
-    labels = pictures.table[:, -1]
-    n_shown = min(len(pictures.class_names), MOST_CLASSES_SHOWN)
-    first = [int(np.argmax(labels == label)) for label in range(n_shown)]
-    sample = replace(pictures, table=pictures.table[first]).turned(orientation, invert=invert)
+    sample = pictures.turned(orientation, invert=invert)
     tiles = charts.digit_tiles(
         sample.table[:, :-1],
         image_shape=sample.image_shape,
@@ -254,8 +265,8 @@ def _show_one_of_each(pictures: Pictures, orientation: str, invert: bool) -> Non
         for name, tile in zip(pictures.class_names, tiles, strict=False):
             caption = name if len(name) <= LONGEST_CAPTION else f"{name[: LONGEST_CAPTION - 1]}…"
             st.image(tile, width=TILE, caption=words.plain(caption), alt=f"A picture of {name}")
-    if n_shown < len(pictures.class_names):
-        st.caption(f"The first {n_shown} of {len(pictures.class_names)} classes.")
+    if len(tiles) < len(pictures.class_names):
+        st.caption(f"The first {len(tiles)} of {len(pictures.class_names)} classes.")
 
 
 def _capital(text: str) -> str:
@@ -265,15 +276,30 @@ def _capital(text: str) -> str:
 # Adding ------------------------------------------------------------------------------------------
 
 
-def _add(pictures: Pictures, orientation: str, invert: bool) -> None:
+def _add(files: Sequence[Any], orientation: str, invert: bool) -> None:
     state = st.session_state
     name = state[_key("name")].strip() or None
     state["own_data_problem"] = ""
-    state["own_data_adding"] = _background().submit(_keep, pictures, orientation, invert, name)
+    state["own_data_adding"] = _background().start(
+        "Adding the data",
+        _keep,
+        _contents(files),
+        state["own_data_label"],
+        orientation,
+        invert,
+        name,
+    )
 
 
-def _keep(pictures: Pictures, orientation: str, invert: bool, name: str | None) -> str:
-    """Turn and keep pictures; runs in the background."""
+def _keep(
+    contents: Mapping[str, bytes],
+    label_column: int | None,
+    orientation: str,
+    invert: bool,
+    name: str | None,
+) -> str:
+    """Read files once more, turn and keep their pictures; runs in the background."""
+    pictures = read_files(contents, label_column=label_column)
     return keep_pictures(pictures.turned(orientation, invert=invert), name)
 
 
@@ -287,7 +313,11 @@ def _watch() -> None:
         return
     if checking is not None and checking.done():
         del state["own_data_checking"]
-        checked = state["own_data_checked"] = checking.result()
+        try:
+            checked = checking.result()
+        except NeuralScopeError as error:
+            checked = _Checked(problem=str(error))
+        state["own_data_checked"] = checked
         if checked.columns:
             state["own_data_columns"] = dict(checked.columns)
         st.rerun()
@@ -296,7 +326,7 @@ def _watch() -> None:
         try:
             state["data_wanted"] = state["data_added"] = adding.result()
             state["own_data_generation"] = state.get("own_data_generation", 0) + 1
-        except DataError as error:
+        except NeuralScopeError as error:
             state["own_data_problem"] = str(error)
         st.rerun()
     st.caption("Checking the data." if checking is not None else "Adding the data.")
@@ -304,8 +334,8 @@ def _watch() -> None:
 
 def _delete(name: str) -> None:
     try:
-        remove_dataset(name)
-    except DataError as error:
+        failures.explained("Deleting the data set", remove_dataset, name)
+    except NeuralScopeError as error:
         st.session_state["own_data_problem"] = str(error)
     else:
         st.session_state["data_fallback"] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,6 +44,21 @@ def test_a_file_of_something_else_is_not_replaced_unless_forced(
     assert "mine is there already: name another file with --output" in outcome.complaint
     assert (folder / "mine").read_text() == "something else"
     assert cli(*command, "--force").status == 0
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_full_disk_is_no_mistake_and_names_the_file_that_was_wanted(
+    form: str, cli: Cli, trained: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    before = set(folder.iterdir())
+    outcome = cli("export", trained["run_id"], "--format", form, "--output", "wanted")
+    assert outcome.status == 1
+    assert "export: wanted cannot be written: No space left on device." in outcome.complaint
+    assert set(folder.iterdir()) == before
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -98,7 +114,7 @@ def test_the_weights_that_train_wrote_are_imported(cli: Cli, trained: Any, tmp_p
         (("export", "RUN"), "--format"),
         (("export", "RUN", "--format", "csv", "--output", "no/x"), "there is no folder no"),
         (("runs", "import", "none.zip"), "none.zip cannot be imported: No such file"),
-        (("runs", "import", "bad.zip"), "bad.zip cannot be imported: it is damaged, or neither"),
+        (("runs", "import", "bad.zip"), "bad.zip cannot be imported: it is neither a run file nor"),
     ],
 )
 def test_a_mistake_is_answered_with_one_line(

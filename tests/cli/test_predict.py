@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def test_several_digits_are_told(cli: Cli, trained: Any, folder: Path) -> None:
     [
         (b"", "bad.png: The picture is an empty file."),
         (b"nonsense", "bad.png: The file is damaged, or is not a PNG or JPEG image."),
-        (bytes(10_000_001), "bad.png: The picture has 10 MB; up to 10 MB are read."),
+        (bytes(11 * 2**20), "The picture bad.png cannot be read: it is larger than 10 MB."),
     ],
 )
 def test_a_bad_picture_is_a_mistake_and_nothing_is_answered(
@@ -101,6 +102,14 @@ def test_a_bad_picture_is_a_mistake_and_nothing_is_answered(
     assert outcome.status == 2
     assert outcome.complaint == f"neuralscope predict: {complaint}"
     assert outcome.out == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has no named pipes")
+def test_a_pipe_is_not_waited_for(cli: Cli, trained: Any, folder: Path) -> None:
+    os.mkfifo(folder / "pipe.png")
+    outcome = cli("predict", WEIGHTS, "pipe.png")
+    assert outcome.status == 2
+    assert "pipe.png cannot be read: it is a pipe or a device" in outcome.complaint
 
 
 @pytest.mark.parametrize("name", ["gone.png", "folder", "", "x" * 300 + ".png", "nul\0.png"])

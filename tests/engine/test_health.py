@@ -19,6 +19,7 @@ from neuralscope.engine import (
     Training,
 )
 from neuralscope.engine import health as health_module
+from neuralscope.engine import network as network_module
 from neuralscope.engine import training as training_module
 from neuralscope.engine.health import Checkup
 from tests.engine.conftest import NewTraining
@@ -129,7 +130,7 @@ def test_a_ratio_is_at_most_two(new_training: NewTraining) -> None:
 def test_dead_and_saturated_agree_with_the_analysis(
     new_training: NewTraining, monkeypatch: pytest.MonkeyPatch, activation: str
 ) -> None:
-    monkeypatch.setattr(training_module, "CHUNK", 8)  # 30 examples: the last part is short
+    monkeypatch.setattr(network_module, "CHUNK", 8)  # 30 examples: the last part is short
     training = new_training(hidden=(40, 30), activation=activation, learning_rate=5.0, epochs=3)
     training.network.layers[0].bias[:10] = -60
     training.network.layers[1].bias[:4] = 60

@@ -21,7 +21,7 @@ from neuralscope.engine import (
     Training,
     score,
 )
-from neuralscope.engine import training as training_module
+from neuralscope.engine import network as network_module
 from neuralscope.engine.arrays import Pixels
 from neuralscope.engine.batches import Batch
 from neuralscope.engine.loss import cross_entropy
@@ -156,7 +156,7 @@ def test_measuring_comes_in_parts(
     new_training: NewTraining, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = list(new_training(epochs=1).records())
-    monkeypatch.setattr(training_module, "CHUNK", 8)  # 30 examples: four parts each
+    monkeypatch.setattr(network_module, "CHUNK", 8)  # 30 examples: four parts each
     parts = list(new_training(epochs=1).records())
     assert parts[STEPS:-1] == [Evaluating(1, STEPS)] * 8
     assert parts[-1][:-1] == pytest.approx(whole[-1][:-1], rel=1e-6)
@@ -313,7 +313,7 @@ def test_a_rate_of_zero_changes_nothing(new_training: NewTraining) -> None:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Measure in several parts, so that there are several records between two epochs."""
-    monkeypatch.setattr(training_module, "CHUNK", 10)
+    monkeypatch.setattr(network_module, "CHUNK", 10)
     return
 
 

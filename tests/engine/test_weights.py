@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -136,7 +137,7 @@ def metadata(text: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 W0, B0 = np.ones((3, 4), np.float32), np.ones(4, np.float32)
 NAN = np.where(np.arange(4) == 2, np.nan, B0).astype(np.float32)
 SHAPES = r"weight_0 and bias_0 do not have shapes \(in, out\), \(out,\)"
-DAMAGED = "is damaged or is not a weights file"
+NO_WEIGHTS = "is not a weights file (.npz): "
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_nothing_is_unpickled(name: str, entries: dict[str, Any], tmp_path: Path
     entries[name] = np.array([Trap(tmp_path / "sprung")], object)
     path = tmp_path / "trap.npz"
     np.savez(path, **entries)
-    assert DAMAGED in refused(path)
+    assert f"its array '{name}' holds Python objects (pickles)" in refused(path)
     assert not (tmp_path / "sprung").exists()
     # The trap is one: whoever trusts the file falls into it.
     with np.load(path, allow_pickle=True) as archive:
@@ -232,8 +233,60 @@ def test_an_archive_that_would_fill_the_memory_is_not_unpacked(
     path.write_bytes(rezipped(bomb, zipfile.ZIP_DEFLATED))
     assert path.stat().st_size < 20_000
     monkeypatch.setattr(weights, "MOST_BYTES", 2_000_000)
-    monkeypatch.setattr(np, "load", None)  # it is not even opened for reading
-    assert "FILE would unpack to 3,00" in refused(path)
+    assert "it would unpack to more than 1.9 MB" in refused(path)
+
+
+def test_a_network_that_would_fill_the_memory_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "wide.npz"
+    wide = np.zeros((784, 5_000), np.float32)
+    np.savez_compressed(path, weight_0=wide, bias_0=wide[0])
+    monkeypatch.setattr(weights, "MOST_PARAMETERS", 1_000_000)
+    tracemalloc.start()
+    try:
+        assert refused(path) == "FILE holds 3,925,000 weights, but a file may hold 1,000,000."
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_company_that_would_fill_the_memory_is_not_read(
+    entries: dict[str, Any], network: Network, tmp_path: Path
+) -> None:
+    path = tmp_path / "company.npz"
+    np.savez_compressed(path, **entries, unrelated=np.zeros(20_000_000, np.uint8))
+    tracemalloc.start()
+    try:
+        np.testing.assert_array_equal(Network.load(path).parameters, network.parameters)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_long_metadata_is_neither_read_nor_written(
+    entries: dict[str, Any], network: Network, tmp_path: Path
+) -> None:
+    entries["metadata"] = np.array("[" * (weights.LONGEST_METADATA + 1))
+    path = tmp_path / "w.npz"
+    np.savez_compressed(path, **entries)
+    assert refused(path) == "FILE: its metadata is longer than 1,048,576 characters."
+    with pytest.raises(WeightsError, match="at most 1,048,576 characters"):
+        network.save(path, {"note": "x" * weights.LONGEST_METADATA})
+
+
+def test_a_long_name_makes_no_long_message(entries: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    np.savez(path, **entries | {"metadata": np.array(json.dumps({"activation": "x" * 100_000}))})
+    assert len(refused(path)) < 200
+
+
+@pytest.mark.parametrize("target", ["pipe", "/dev/zero"])
+def test_what_is_no_file_is_refused_unread(target: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    path = tmp_path / "w.npz"
+    path.symlink_to(target)
+    assert refused(path) == f"FILE {NO_WEIGHTS}it is a pipe or a device, not a file."
 
 
 @pytest.mark.parametrize("shape", ["(9999999999999, 4)", "(99999999999999999999, 4)", "(-3, 4)"])
@@ -245,28 +298,28 @@ def test_an_array_that_declares_another_size_is_refused(
     lie = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 48
     path = tmp_path / "lie.npz"
     path.write_bytes(rezipped(members | {"weight_0.npy": lie}))
-    assert DAMAGED in refused(path)
+    assert "its array 'weight_0' has no size that an array can have" in refused(path)
 
 
 def test_a_member_that_is_no_array_is_refused(members: dict[str, bytes], tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
-    for name, sentence in (("weight_0", "it has no weight_0"), ("bias_0", "do not have shapes")):
+    for name in ("weight_0", "bias_0"):
         path.write_bytes(rezipped(members | {f"{name}.npy": b"hello"}))
-        assert sentence in refused(path)
+        assert f"its array '{name}' is damaged" in refused(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04", b"\x93NUMPY\x01\x00"])
 def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
     path.write_bytes(content)
-    assert refused(path) == f"FILE {DAMAGED} (.npz)."
+    assert refused(path) == f"FILE {NO_WEIGHTS}it is damaged or cut short."
 
 
 def test_a_single_array_by_the_name_of_an_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
     with path.open("wb") as file:
         np.save(file, np.ones(3))
-    assert DAMAGED in refused(path)
+    assert NO_WEIGHTS in refused(path)
 
 
 def test_an_empty_archive_is_refused(tmp_path: Path) -> None:
@@ -280,7 +333,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
-    assert refused(tmp_path) == "FILE cannot be read: Is a directory."
+    assert refused(tmp_path) == f"FILE {NO_WEIGHTS}it is a folder, not a file."
 
 
 def test_a_file_that_is_cut_short_is_refused(file: Path) -> None:
@@ -341,7 +394,7 @@ def test_without_the_warnings_filter_too(members: dict[str, bytes], tmp_path: Pa
     path.write_bytes(rezipped(members | {"weight_0.npy": old}))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert DAMAGED in refused(path)
+        assert "its array 'weight_0' is damaged" in refused(path)
 
 
 # Being written

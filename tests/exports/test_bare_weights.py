@@ -177,7 +177,7 @@ def arrays(**changes: Any) -> dict[str, Any]:
         ({"weight_0": np.full((64, 10), np.nan, np.float32)}, "numbers that are not finite"),
         ({"bias_0": np.zeros(9, np.float32)}, "do not have shapes (in, out), (out,)"),
         ({"weight_0": np.ones((64, 10), np.int64)}, "int64"),
-        ({"weight_0": np.array([{"x": 1}], object)}, "is damaged or is not a weights file"),
+        ({"weight_0": np.array([{"x": 1}], object)}, "holds Python objects (pickles)"),
         ({"metadata": np.array("{")}, "its metadata is not JSON"),
         (
             {"weight_0": np.full((64, 10), 1e300), "bias_0": np.zeros(10)},
@@ -205,7 +205,7 @@ def test_weights_that_unpack_to_gigabytes_are_refused(other: Store, tmp_path: Pa
             for _ in range(50):
                 entry.write(bytes(1 << 20))
     assert path.stat().st_size < 100_000
-    assert "would unpack to 5" in refused(other, path)
+    assert "its array 'weight_0' is of another size than it says" in refused(other, path)
 
 
 def test_weights_are_not_unpickled(other: Store, tmp_path: Path) -> None:

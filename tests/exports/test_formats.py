@@ -3,8 +3,10 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -38,8 +40,8 @@ def test_every_format_of_a_run_can_be_written_and_taken_as_bytes(
 def test_what_cannot_be_written_leaves_the_file_that_was_there(
     form: str, store: Store, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def half(store: Store, run_id: str, path: Path) -> None:
-        path.write_text("half of it")
+    def half(store: Store, run_id: str, file: BinaryIO) -> None:
+        file.write(b"half of it")
         raise OSError(28, "No space left on device")
 
     run_id = train().run_id
@@ -50,6 +52,24 @@ def test_what_cannot_be_written_leaves_the_file_that_was_there(
         exports.write(store, run_id, form, path)
     assert path.read_text() == "the old one"
     assert [each for each in tmp_path.iterdir() if each.is_file()] == [path]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_disk_that_is_full_in_the_end_names_the_file_that_was_wanted(
+    form: str, store: Store, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    run_id = train().run_id
+    before = set(tmp_path.iterdir())
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(TransferError) as refusal:
+        exports.write(store, run_id, form, tmp_path / "wanted")
+    assert (
+        str(refusal.value) == f"{tmp_path / 'wanted'} cannot be written: No space left on device."
+    )
+    assert set(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("form", FORMATS)

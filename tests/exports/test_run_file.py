@@ -9,6 +9,7 @@ import pickle
 import shutil
 import struct
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from neuralscope import exports
 from neuralscope.data import Dataset, Recipe, load_dataset
 from neuralscope.engine import EpochEnd, Network
 from neuralscope.errors import StoreError, TransferError, WeightsError
-from neuralscope.exports import run_file
+from neuralscope.exports import measurements, run_file
 from neuralscope.runs import (
     INTERRUPTED,
     LATEST,
@@ -248,10 +249,12 @@ def with_arrays(entries: Entries, name: str, **changes: Any) -> Entries:
 def test_a_file_that_is_not_there_is_told(other: Store, tmp_path: Path) -> None:
     refused(other, tmp_path / "none.zip", "No such file or directory")
     (tmp_path / "folder").mkdir()
-    refused(other, tmp_path / "folder", "Is a directory")
+    refused(other, tmp_path / "folder", "it is a folder, not a file")
+    os.mkfifo(tmp_path / "pipe.zip")
+    refused(other, tmp_path / "pipe.zip", "it is a pipe or a device, not a file")
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", b"hello", pickle.dumps({"run": 1}), b"\0" * 5000])
+@pytest.mark.parametrize("content", [b"", b"hello", pickle.dumps({"run": 1}), b"\0" * 5000])
 def test_what_is_no_archive_is_told(content: bytes, other: Store, tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_bytes(content)
     refused(other, tmp_path / "bad.zip", "neither a run file nor a weights file")
@@ -376,7 +379,7 @@ def test_a_few_kilobytes_do_not_unpack_to_gigabytes(
             for _ in range(40):
                 file.write(bytes(1 << 20))
     assert path.stat().st_size < 250_000
-    refused(other, path, "bytes would unpack to 4")
+    refused(other, path, " kB would unpack to 40")
 
 
 def test_neither_does_what_is_packed_within(other: Store, exported: Path, tmp_path: Path) -> None:
@@ -385,7 +388,7 @@ def test_neither_does_what_is_packed_within(other: Store, exported: Path, tmp_pa
         archive.writestr("parameters.npy", bytes(40 << 20))
     entries = {**entries_of(exported), LAST: file.getvalue()}
     refused(
-        other, zipped(tmp_path / "bad.zip", entries), f"in its {LAST}, ", "would unpack to 41,9"
+        other, zipped(tmp_path / "bad.zip", entries), f"in its '{LAST}', its array 'parameters' is"
     )
 
 
@@ -424,7 +427,7 @@ def test_an_array_that_lies_about_its_size_is_refused(
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("parameters.npy", npy(header, bytes(16)))
     entries = {**entries_of(exported), LAST: file.getvalue()}
-    refused(other, zipped(tmp_path / "bad.zip", entries), "snapshots/epoch-00002.npz")
+    refused(other, zipped(tmp_path / "bad.zip", entries), f"in its '{LAST}', its array")
 
 
 class Bomb:
@@ -437,7 +440,7 @@ class Bomb:
 def test_nothing_is_unpickled(other: Store, exported: Path, tmp_path: Path) -> None:
     entries = entries_of(exported)
     hostile = with_arrays(entries, LAST, parameters=np.array([Bomb()], object))
-    refused(other, zipped(tmp_path / "bad.zip", hostile), "holds pickled objects")
+    refused(other, zipped(tmp_path / "bad.zip", hostile), "holds Python objects (pickles)")
     raw = {**entries, LAST: pickle.dumps(Bomb())}
     refused(other, zipped(tmp_path / "bad.zip", raw), "is damaged")
 
@@ -547,9 +550,13 @@ def test_a_run_file_of_before_recipes_gets_one_from_its_data(
         ({"status": "running"}, "status is not one of finished"),
         ({"status": 7}, "status is not one of"),
         ({"name": None}, "name is not a text"),
-        ({"epoch": -1}, "epoch is not a whole number from 0 up"),
-        ({"epoch": 2**70}, "epoch is not a whole number from 0 up"),
-        ({"epoch": True}, "epoch is not a whole number from 0 up"),
+        ({"epoch": -1}, "epoch is not a whole number from 0 to 2"),
+        ({"epoch": 2**70}, "epoch is not a whole number from 0 to 2"),
+        ({"epoch": 3}, "epoch is not a whole number from 0 to 2"),
+        ({"best_epoch": 3}, "best_epoch is not a whole number from 0 to 2"),
+        ({"parent_epoch": 3}, "parent_epoch is not a whole number from 0 to 2"),
+        ({"steps_per_epoch": 10_000}, "steps_per_epoch is not a whole number from 0 to 40"),
+        ({"epoch": True}, "epoch is not a whole number from 0 to 2"),
         ({"step": 1.5}, "step is not a whole number from 0 up"),
         ({"seconds": float("nan")}, "seconds is not a number from 0 up"),
         ({"created": 1e300}, "created is not a number from 0 up"),
@@ -607,6 +614,16 @@ def test_what_is_no_run_is_told(
         ({"lengths": np.array([-5])}, "blocks"),
         ({"lengths": np.array([2**62])}, "blocks"),
         ({"losses": np.array([np.nan], np.float32)}, "losses that are not finite"),
+        ({"losses": np.zeros(81, np.float32)}, "has 81 losses, but such a run can have no more"),
+        ({"blocks": np.zeros((81, 3))}, "has 81 blocks, but such a run can have no more than 80"),
+        ({"epochs": np.zeros((4, 8))}, "has 4 epochs, but such a run can have no more than 3"),
+        ({"epochs": np.eye(8)[:1] * 3}, "epochs after the 2 of its configuration"),
+        ({"health": np.zeros((7, 7))}, "has 7 health, but such a run can have no more than 6"),
+        ({"health": np.full((1, 7), np.inf)}, "health that is not a finite number"),
+        ({"blocks": np.array([[1, 0, np.inf]])}, "times in blocks that cannot be"),
+        ({"epochs": np.array([[0, 0, np.inf, 1, 1, 1, 1, 1]])}, "times in epochs that cannot be"),
+        ({"blocks": np.array([[2.0, 0, 1]]), "lengths": np.array([80])}, "blocks that are not of"),
+        ({"extra": np.zeros(3)}, "holds 'extra', which no run has"),
     ],
 )
 def test_curves_that_are_none_are_refused(
@@ -616,11 +633,56 @@ def test_curves_that_are_none_are_refused(
     refused(other, zipped(tmp_path / "bad.zip", entries), "measurements.npz", reason)
 
 
+def test_a_small_file_of_very_many_steps_is_refused_unread(
+    other: Store, exported: Path, tmp_path: Path
+) -> None:
+    # As the configuration says, there could be as many; but nobody could look at them.
+    entries = entries_of(exported)
+    n = measurements.MOST_LOSSES + 1
+    config = {**json.loads(entries["run.json"])["run"]["config"], "dataset": "own-signs-0123abcd"}
+    config |= {"epochs": 10_000, "batch_size": 1}
+    entries = with_run(entries, config=config, steps_per_epoch=10**9, step=10**12)
+    header = npy(f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({n},)}}")
+    with zipfile.ZipFile(io.BytesIO(entries["measurements.npz"])) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, header + bytes(4 * n) if name == "losses.npy" else content)
+    path = zipped(tmp_path / "bad.zip", {**entries, "measurements.npz": file.getvalue()})
+    tracemalloc.start()
+    try:
+        refused(other, path, "has 8,388,609 losses, but such a run can have no more than 8,388,608")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_snapshot_of_very_many_vectors_is_refused(
+    other: Store, exported: Path, tmp_path: Path
+) -> None:
+    many = {f"optimizer_{i}": np.zeros(610, np.float32) for i in range(65)}
+    path = zipped(tmp_path / "bad.zip", with_arrays(entries_of(exported), LAST, **many))
+    refused(other, path, "files, more than 64")
+
+
+@pytest.mark.parametrize("name", ["events", "snapshots"])
+def test_lists_are_as_long_as_a_run_can_make_them(
+    name: str, other: Store, exported: Path, tmp_path: Path
+) -> None:
+    entries = entries_of(exported)
+    about = json.loads(entries["run.json"])
+    about[name] = about[name][:1] * 10_001
+    entries["run.json"] = json.dumps(about).encode()
+    most = "10,000" if name == "events" else "4"
+    refused(other, zipped(tmp_path / "bad.zip", entries), f"{name} is not a list of at most {most}")
+
+
 def test_a_description_of_gigabytes_is_not_read(
     other: Store, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_file, "MOST_JSON_BYTES", 100)
-    refused(other, exported, "its 'run.json' would unpack to")
+    refused(other, exported, "its 'run.json' is larger than 100 bytes")
 
 
 def test_the_latest_snapshot_of_a_killed_trainer_may_be_newer_than_its_row(

@@ -43,7 +43,7 @@ from neuralscope.runs.records import Event, Progress, StepBlock
 from neuralscope.runs.snapshots import SnapshotKeeper
 from neuralscope.runs.trainer import Trainer
 from neuralscope.runs.writer import Writer
-from neuralscope.ui import address, resources
+from neuralscope.ui import address, progress, resources
 from tests.writing import owner
 
 CHECKOUT = Path(__file__).parents[2]
@@ -313,6 +313,12 @@ def config(**settings: Any) -> RunConfig:
 def quick_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure how long an epoch takes for a moment only: each opening of the Train page does."""
     monkeypatch.setattr(estimate, "MOST_SECONDS", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def nothing_shared_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each look read what a test has just written, however soon after the look before."""
+    monkeypatch.setattr(progress, "LONGEST_SHARED", 0.0)
 
 
 @pytest.fixture

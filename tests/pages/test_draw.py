@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 
-from neuralscope.data import load_dataset
+from neuralscope.data import load_dataset, photograph
 from neuralscope.data.ink import Ink
 from neuralscope.data.preparation import prepared
 from neuralscope.data.sheet import Stroke, rasterize
@@ -314,6 +314,35 @@ def test_a_bad_picture_is_told_in_one_sentence(
     upload(page, monkeypatch, b"GIF89a")
     assert page.says("not a PNG or JPEG image")
     assert not page.app.metric
+
+
+def test_a_picture_is_decoded_once_for_all_redraws_and_tabs(
+    open_page: OpenPage, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.trained(hidden=(16,))
+    decoded = []
+    monkeypatch.setattr(photograph, "decoded", spied(decoded, photograph.decoded))
+    content = png(250 - 250 * ink(SEVEN))
+    for _ in range(2):
+        page = open_page("pages/draw.py", dataset=None)
+        upload(page, monkeypatch, content)
+        page.app.run()
+        assert answer(page)
+    assert len(decoded) == 1
+    broken = content[: len(content) // 2]
+    upload(page, monkeypatch, broken)
+    page.app.run()
+    page.app.run()
+    assert page.says("The file is damaged")
+    assert len(decoded) == 2
+
+
+def spied(calls: list[bytes], decode: Callable[[bytes], Ink]) -> Callable[[bytes], Ink]:
+    def noted(content: bytes) -> Ink:
+        calls.append(content)
+        return decode(content)
+
+    return noted
 
 
 def test_two_digits_on_a_picture_are_told(

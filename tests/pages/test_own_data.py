@@ -179,6 +179,14 @@ def test_an_upload_is_checked_kept_and_chosen(
     assert page.value("Data set") == "digits"
 
 
+def test_a_session_keeps_only_the_pictures_that_it_shows(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = upload(open_page(), monkeypatch, ("many.npz", bars(2_000, 3, (20, 20))))
+    assert "6,000 pictures" in beside(page, "caption")
+    assert page.app.session_state["own_data_checked"].pictures.table.shape == (3, 401)
+
+
 def test_an_upload_that_cannot_be_used_is_told_beside_it(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
+import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -319,6 +321,34 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def huge(path: Path) -> None:
+    os.truncate(path, 1 << 40)
+
+
+def unpacked_huge(path: Path) -> None:
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1073741824,)}".ljust(117) + b"\n"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("parameters.npy", b"\x93NUMPY\x01\x00\x76\x00" + header)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(struct.pack("<I", 128), struct.pack("<I", 0xFFFFFF00)))
+
+
+def other_shapes(path: Path) -> None:
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    np.savez(path, **{**arrays, "parameters": np.float32(1), "position": np.ones(3, complex)})
+
+
 def other_archive(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
@@ -336,7 +366,21 @@ def python_objects(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [removed, empty, cut_in_half, text, folder, other_archive, bare_array, python_objects],
+    [
+        removed,
+        empty,
+        cut_in_half,
+        text,
+        folder,
+        pipe,
+        device,
+        huge,
+        unpacked_huge,
+        other_shapes,
+        other_archive,
+        bare_array,
+        python_objects,
+    ],
     ids=lambda damage: damage.__name__,
 )
 def test_a_damaged_snapshot_is_told_in_a_sentence(

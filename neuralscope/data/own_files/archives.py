@@ -4,99 +4,83 @@ from __future__ import annotations
 
 import gzip
 import io
-import math
-import struct
-import zipfile
-import zlib
-from typing import Any, cast
+from typing import IO, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from neuralscope.data.own_files import limits
 from neuralscope.data.own_files.limits import Unfit, megabytes, shown
+from neuralscope.files import Archive, Arrays, Refused, parsing
 
-_MOST_DIRECTORY = 2**20
+MOST_ARRAYS = 64
+
+_GZIP, _ZIP = b"\x1f\x8b", b"PK"
+_AT_ONCE = 2**20
+
+
+def is_archive(start: bytes) -> bool:
+    """Return whether a file that begins like this is an archive, such as an `.npz`."""
+    return start.startswith(_ZIP)
 
 
 def unpacked(content: bytes) -> bytes:
-    """Return the content of a file without its gzip compression, if it has one."""
-    return _gunzipped(content) if content[:2] == b"\x1f\x8b" else content
+    """Return the content of a file without its gzip compression, if it has one.
 
-
-def _gunzipped(content: bytes) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            unpacked = file.read(limits.MOST_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise Unfit("its gzip compression is damaged or cut short") from error
-    if len(unpacked) > limits.MOST_BYTES:
+    Raises:
+        Unfit: It unpacks to more than the limit.
+        Refused: It is damaged.
+    """
+    if not content.startswith(_GZIP):
+        return content
+    inside = _gunzipped(io.BytesIO(content), limits.MOST_BYTES)
+    if len(inside) > limits.MOST_BYTES:
         raise Unfit(f"it unpacks to more than {megabytes(limits.MOST_BYTES)}")
-    if unpacked[:2] == b"\x1f\x8b":
+    if inside.startswith(_GZIP):
         raise Unfit("it is packed more than once")
-    return unpacked
+    return inside
 
 
-def read_npz(content: bytes) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an `.npz` by their keys."""
-    _check_directory(content)
+def unpacked_size(file: IO[bytes], most: int) -> int:
+    """Return to how many bytes a file unpacks, or more than `most` where it is more.
+
+    What is damaged so that it is refused before it is unpacked takes nothing.
+    """
+    start = file.read(len(_GZIP))
+    file.seek(0)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = [each for each in archive.infolist() if each.filename.endswith(".npy")]
-            if not members:
-                raise Unfit("it is a ZIP file without arrays (.npy) in it")
-            if len(members) > 64:
-                raise Unfit(f"it holds {len(members)} arrays, far more than images and labels")
-            left = limits.MOST_BYTES
-            arrays = {}
-            for member in members:
-                with archive.open(member) as file:
-                    values = _npy(cast("io.BufferedIOBase", file), member.filename, left)
-                left -= values.nbytes
-                arrays[member.filename.removesuffix(".npy")] = values
-            return arrays
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error) as error:
-        raise Unfit("it is damaged or cut short") from error
-    except (NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
-        raise Unfit("it is packed or locked in a way that .npz files are not") from error
+        if start.startswith(_GZIP):
+            inside = _gunzipped(file, most)
+            return len(inside) if len(inside) > most else unpacked_size(io.BytesIO(inside), most)
+        if is_archive(start):
+            members = Archive(file, limits.MOST_BYTES, most_members=MOST_ARRAYS).members
+            return sum(member.file_size for member in members.values())
+    except Refused:
+        return 0
+    return len(file.read(most + 1))
 
 
-def _check_directory(content: bytes) -> None:
-    """Refuse an archive whose list of files alone would fill the memory."""
-    end = content.rfind(b"PK\x05\x06", max(0, len(content) - 65_557))
-    if end < 0 or end + 22 > len(content):
-        raise Unfit("it is damaged or cut short")
-    (size,) = struct.unpack_from("<I", content, end + 12)
-    if size > _MOST_DIRECTORY or content[max(0, end - 20) : end][:4] == b"PK\x06\x07":
-        raise Unfit("it holds far more files than images and labels")
+def _gunzipped(file: IO[bytes], most: int) -> bytes:
+    """Return what a file unpacks to, but hardly more than `most` bytes of it."""
+    inside = io.BytesIO()  # which does not hold it twice, neither in portions nor at the end
+    with parsing("its gzip compression is damaged or cut short"), gzip.GzipFile(fileobj=file) as gz:
+        while inside.tell() <= most and (portion := gz.read(_AT_ONCE)):
+            inside.write(portion)
+    return inside.getvalue()
 
 
-def _npy(file: io.BufferedIOBase, name: str, most: int) -> NDArray[Any]:
-    """Read one array, but not before its header says that it is harmless and small enough."""
-    key = shown(name.removesuffix(".npy"))
-    try:
-        version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise Unfit(f"its array {key} is of an unknown kind")
-        read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
-        shape, is_fortran, dtype = read(file)
-    except Unfit:
-        raise
-    except ValueError as error:
-        raise Unfit(f"its array {key} is damaged or no array") from error
-    if dtype.hasobject:
-        raise Unfit(
-            f"its array {key} holds Python objects (pickles), which are never loaded; save it as "
-            "plain numbers or text"
-        )
-    if dtype.kind not in "buifUS":
-        raise Unfit(f"its array {key} holds neither numbers nor text ({dtype})"[:200])
-    n_values = math.prod(shape)
-    if len(shape) > 8 or n_values < 0 or dtype.itemsize < 1 or any(n < 0 for n in shape):
-        raise Unfit(f"its array {key} is damaged or no array")
-    if n_values * dtype.itemsize > most:
-        raise Unfit(f"it unpacks to more than {megabytes(limits.MOST_BYTES)}")
-    data = file.read(n_values * dtype.itemsize)
-    if len(data) != n_values * dtype.itemsize or file.read(1):
-        raise Unfit(f"its array {key} is damaged or cut short")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C")
+def read_npz(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an `.npz` by their keys.
+
+    Raises:
+        Unfit: They are not pictures and labels.
+        Refused: It is damaged, or holds too much or pickled objects.
+    """
+    arrays = Arrays(file, limits.MOST_BYTES, most_arrays=MOST_ARRAYS)
+    if not arrays.headers:
+        raise Unfit("it is a ZIP file without arrays (.npy) in it")
+    for key, header in arrays.headers.items():
+        if header.dtype.kind not in "buifUS":
+            raise Unfit(
+                f"its array {shown(key)} holds neither numbers nor text ({header.dtype})"[:200]
+            )
+    return arrays.read_all()

@@ -9,10 +9,14 @@ from neuralscope.data.own_files import limits
 from neuralscope.data.own_files.archives import unpacked
 from neuralscope.data.own_files.limits import Unfit, megabytes
 from neuralscope.data.own_files.naming import part_in
+from neuralscope.files import read_regular
+
+Content = bytes | Path
+"""The content of a file, or where it is."""
 
 
-def read_paths(path: Path) -> dict[str, bytes]:
-    """Read a file, or the files that belong together, by their names.
+def find_files(path: Path) -> dict[str, Path]:
+    """Return a file, or the files that belong together, by their names.
 
     Raises:
         Unfit: There are none, too many, or they cannot be read.
@@ -32,16 +36,26 @@ def read_paths(path: Path) -> dict[str, bytes]:
         if sum(each.stat().st_size for each in paths) > limits.MOST_BYTES:
             raise Unfit(f"it is larger than {megabytes(limits.MOST_BYTES)}")
         if path.is_dir():
-            return {each.relative_to(path).as_posix(): each.read_bytes() for each in paths}
-        return {each.name: each.read_bytes() for each in paths}
+            return {each.relative_to(path).as_posix(): each for each in paths}
+        return {each.name: each for each in paths}
+    except Unfit:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, Unfit):
-            raise
         reason = getattr(error, "strerror", None) or "its name is not possible"
         raise Unfit(f"it cannot be read ({reason})") from error
 
 
-def without_twins(files: dict[str, bytes]) -> dict[str, bytes]:
+def content_of(content: Content) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        OSError: It cannot be read.
+        Refused: It is something else than a file, or too large.
+    """
+    return content if isinstance(content, bytes) else read_regular(content, limits.MOST_BYTES)
+
+
+def without_twins(files: dict[str, Content]) -> dict[str, Content]:
     """Return files without those that are there unpacked too, as torchvision leaves them.
 
     Raises:
@@ -49,7 +63,7 @@ def without_twins(files: dict[str, bytes]) -> dict[str, bytes]:
     """
     twins = [name for name in files if name.endswith(".gz") and _plain(name) in files]
     for name in twins:
-        if unpacked(files[name]) != files[_plain(name)]:
+        if unpacked(content_of(files[name])) != content_of(files[_plain(name)]):
             raise Unfit(f"{name} and {_plain(name)} hold different data. Remove one of them")
     return {name: content for name, content in files.items() if name not in twins}
 

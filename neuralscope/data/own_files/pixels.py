@@ -162,7 +162,7 @@ def _first(
 
 def _rounded(values: NDArray[Any], factor: int) -> NDArray[np.uint8]:
     if not _is_float(values):
-        return values.astype(np.uint8)
+        return values.astype(np.uint8, copy=False)
     pixels = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), _BLOCK):
         block = values[start : start + _BLOCK]

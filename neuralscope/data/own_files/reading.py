@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import io
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralscope import confined
 from neuralscope.data.contents import Table
 from neuralscope.data.own_files import limits
-from neuralscope.data.own_files.archives import read_npz, unpacked
-from neuralscope.data.own_files.choosing import read_paths, without_twins
+from neuralscope.data.own_files.archives import is_archive, read_npz, unpacked, unpacked_size
+from neuralscope.data.own_files.choosing import Content, find_files, without_twins
 from neuralscope.data.own_files.columns import LabelUnclear
 from neuralscope.data.own_files.idx import read_idx
 from neuralscope.data.own_files.labels import check_classes, numbered
-from neuralscope.data.own_files.limits import FEWEST_CLASSES, Unfit, Unlabelled, megabytes, shown
+from neuralscope.data.own_files.limits import (
+    FEWEST_CLASSES,
+    FOR_READING,
+    SMALL,
+    Unfit,
+    Unlabelled,
+    megabytes,
+    shown,
+)
 from neuralscope.data.own_files.naming import (
     ORDER,
     Found,
@@ -34,11 +45,14 @@ from neuralscope.data.own_files.tables import read_table
 from neuralscope.data.polarity import is_dark_on_light
 from neuralscope.data.split import SPLIT_SEED, class_sample
 from neuralscope.errors import DataError, UnclearLabel
+from neuralscope.files import Refused, open_regular
 
 Source = Path | str | bytes | Mapping[str, bytes]
 
 TEST_ONE_IN, VALIDATION_ONE_IN = 5, 10
 """Of so many pictures of a class one is set aside."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -121,20 +135,14 @@ def read_files(
 ) -> Pictures:
     """Read, check and split what `neuralscope.data.own.add_dataset` is given.
 
+    All but small files are read in a process of their own, which may not take more memory and time
+    than `limits.FOR_READING`.
+
     Raises:
         UnclearLabel: More than one column may be the label.
         DataError: It cannot be used; the message names the file and the reason.
     """
-
-    def for_training(found: list[Found], files: Sequence[str]) -> Pictures:
-        pictures = _assembled(found, files, fewest_classes=FEWEST_CLASSES, like=UNKNOWN)
-        bounds = np.cumsum(pictures.parts)[:-1]
-        rows = dict(zip(ORDER, np.split(pictures.table, bounds), strict=True))
-        check_classes(rows["train"][:, -1], pictures.class_names)
-        table, parts = _split({part: each for part, each in rows.items() if len(each)})
-        return replace(pictures, table=table, parts=parts)
-
-    return _read(source, name, label_column, None, for_training)
+    return _read_apart(source, name, label_column, None)
 
 
 def read_test_files(
@@ -151,33 +159,105 @@ def read_test_files(
         UnclearLabel: More than one column may be the label.
         DataError: It cannot be used; the message names the file and the reason.
     """
-    like = like or UNKNOWN
-
-    def for_test(found: list[Found], files: Sequence[str]) -> Pictures:
-        return _assembled(found, files, fewest_classes=1, like=like)
-
-    return _read(source, None, label_column, like.image_shape, for_test)
+    return _read_apart(source, None, label_column, like or UNKNOWN)
 
 
-def _read(
-    source: Source,
-    name: str | None,
-    label_column: str | int | None,
-    shape: tuple[int, int] | None,
-    assemble: Callable[[list[Found], Sequence[str]], Pictures],
+def _read_apart(
+    source: Source, name: str | None, label_column: str | int | None, like: Likeness | None
 ) -> Pictures:
-    label = "The data"
+    """Find the files, and have them read here or in a process of their own."""
+    subject = "The data"
     wanted = None if label_column is None else str(label_column).strip()
     try:
+        files: dict[str, Content]
         if isinstance(source, Path | str):
-            label = shown(Path(source).name or str(source))
-            files = read_paths(Path(source))
+            path = Path(source).absolute()
+            subject = shown(path.name or str(source))
+            files = dict(find_files(path))
+            title = path.name if path.is_dir() else ""
+            place = path.parent.name
         else:
             files = dict(source) if isinstance(source, Mapping) else {name or "data": bytes(source)}
-            label = " and ".join(shown(each) for each in list(files)[:2]) or label
+            subject = " and ".join(shown(each) for each in list(files)[:2]) or subject
+            title = place = ""
             if not files:
                 raise Unfit("there is no file")
-        files = without_twins(files)
+        is_small = _is_small(files)
+    except (Unfit, Refused) as unfit:
+        raise DataError(f"{subject} cannot be used: {unfit}.") from unfit
+    except OSError as error:
+        reason = error.strerror or "it is gone"
+        raise DataError(f"{subject} cannot be used: it cannot be read ({reason}).") from error
+    if is_small:
+        try:
+            pictures = read_here(files, subject, wanted, like)
+        except MemoryError as error:
+            raise DataError(
+                f"{subject} cannot be used: there is not enough memory for it."
+            ) from error
+    else:
+        sent = {key: [str(each)] if isinstance(each, Path) else each for key, each in files.items()}
+        pictures = Pictures(
+            **confined.call(
+                _read_as_plain, sent, subject, wanted, like, subject=subject, limits=FOR_READING
+            )
+        )
+    return replace(pictures, title=name or title or pictures.title or place or "pictures")
+
+
+def _is_small(files: Mapping[str, Content]) -> bool:
+    """Return whether files are small, and stay so when they are unpacked."""
+    left = SMALL
+    for content in files.values():
+        with _opened(content) as file:
+            if file.seek(0, io.SEEK_END) > left:
+                return False
+            file.seek(0)
+            left -= unpacked_size(file, left)
+        if left < 0:
+            return False
+    return True
+
+
+def _opened(content: Content) -> BinaryIO:
+    if isinstance(content, bytes):
+        return io.BytesIO(content)
+    return open_regular(content, limits.MOST_BYTES)
+
+
+def _read_as_plain(
+    sent: Mapping[str, bytes | list[str]],
+    subject: str,
+    label_column: str | None,
+    like: tuple[Any, Any] | None,
+) -> dict[str, Any]:
+    """Do what `read_here` does, in a process to which only plain values go."""
+    files = {key: each if isinstance(each, bytes) else Path(*each) for key, each in sent.items()}
+    return vars(read_here(files, subject, label_column, like and Likeness(*like)))
+
+
+def read_here(
+    files: Mapping[str, Content], subject: str, label_column: str | None, like: Likeness | None
+) -> Pictures:
+    """Read files in this process: the edge at which everything that a parser raises is caught.
+
+    Args:
+        files: The files of one data set, by their names.
+        subject: What they are called together.
+        label_column: The name of the column that is the label, or its number from 1.
+        like: What a file to test on must agree with; None where it is to be trained on.
+
+    Returns:
+        What they hold; its title is what the names of the files share, if anything.
+
+    Raises:
+        UnclearLabel: More than one column may be the label.
+        DataError: It cannot be used.
+        MemoryError: There is not enough memory for it.
+    """
+    label = subject
+    try:
+        files = without_twins(dict(files))
         if len(files) > limits.MOST_FILES:
             raise Unfit(
                 f"{len(files)} files are more than the {limits.MOST_FILES} that belong together"
@@ -189,7 +269,7 @@ def _read(
         for file_name, content in files.items():
             label = shown(file_name)
             try:
-                arrays, said = _arrays(file_name, content, wanted, shape)
+                arrays, said = _arrays(file_name, content, label_column, like and like.image_shape)
             except Unlabelled as error:
                 left_out.append((label, error))
                 continue
@@ -202,48 +282,61 @@ def _read(
         if left_out and not found:
             label, unlabelled = left_out[0]
             raise unlabelled
-        if len(files) > 1:
-            label = shown(Path(source).name) if isinstance(source, Path | str) else label
+        label = subject
         notes += [f"left out: {file_name} ({reason})" for file_name, reason in left_out]
-        pictures = assemble(found, used)
-        title = name or _title(source, used)
-        return replace(pictures, title=title, notes=tuple(notes))
+        pictures = _for_training(found, used) if like is None else _for_test(found, used, like)
+        return replace(pictures, title=title_of(used), notes=tuple(notes))
     except LabelUnclear as unclear:
         raise UnclearLabel(
             f"{label} cannot be used yet: {unclear}.", tuple(unclear.columns.items())
         ) from unclear
-    except Unfit as unfit:
+    except (Unfit, Refused) as unfit:
         raise DataError(f"{label} cannot be used: {unfit}.") from unfit
-    except MemoryError as error:
-        raise DataError(f"{label} cannot be used: there is not enough memory for it.") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # there is no end to what damage makes the parsers raise
+        logger.debug("%s raised in a parser", label, exc_info=True)
+        raise DataError(
+            f"{label} cannot be used: it is damaged, or not like any data that NeuralScope reads."
+        ) from error
 
 
 def _arrays(
-    name: str, content: bytes, label_column: str | None, shape: tuple[int, int] | None
+    name: str, content: Content, label_column: str | None, shape: tuple[int, int] | None
 ) -> tuple[list[Found], list[str]]:
     """Return the arrays of one file, and notes on what was decided."""
-    if len(content) > limits.MOST_BYTES:
+    with _opened(content) as file:
+        start = file.read(4)
+        file.seek(0)
+        if is_archive(start):  # which is read where it is: it may be large, and its arrays too
+            return _in_archive(file)
+        whole = unpacked(file.read(limits.MOST_BYTES + 1))
+    if len(whole) > limits.MOST_BYTES:
         raise Unfit(f"it is larger than {megabytes(limits.MOST_BYTES)}")
-    content = unpacked(content)
-    if not content:
+    if not whole:
         raise Unfit("it is empty")
-    if content[:2] == b"PK":
-        arrays = read_npz(content)
-        found = [named_array(key, values) for key, values in arrays.items()]
-        if not any(each.role for each in found):
-            return [Found(each.part, None, each.values) for each in found], []
-        halves = _with_the_other_half(found)
-        notes = [
-            f"{after.role or 'left out'}: array '{shown(key)}'"
-            for key, before, after in zip(arrays, found, halves, strict=True)
-            if before.role is None
-        ]
-        return [each for each in halves if each.role], notes
-    if content[:2] == b"\0\0":
-        return [Found(None, None, read_idx(content))], []
-    if content[:6] == b"\x93NUMPY":
+    if is_archive(whole):
+        return _in_archive(io.BytesIO(whole))
+    if whole[:2] == b"\0\0":
+        return [Found(None, None, read_idx(whole))], []
+    if whole[:6] == b"\x93NUMPY":
         raise Unfit("a .npy file holds one array only; put images and labels into one .npz")
-    return read_table(content, label_column=label_column, shape=shape_in(name) or shape)
+    return read_table(whole, label_column=label_column, shape=shape_in(name) or shape)
+
+
+def _in_archive(file: BinaryIO) -> tuple[list[Found], list[str]]:
+    """Return the arrays of an archive, and notes on what was decided."""
+    arrays = read_npz(file)
+    found = [named_array(key, values) for key, values in arrays.items()]
+    if not any(each.role for each in found):
+        return [Found(each.part, None, each.values) for each in found], []
+    halves = _with_the_other_half(found)
+    notes = [
+        f"{after.role or 'left out'}: array '{shown(key)}'"
+        for key, before, after in zip(arrays, found, halves, strict=True)
+        if before.role is None
+    ]
+    return [each for each in halves if each.role], notes
 
 
 def _with_the_other_half(found: list[Found]) -> list[Found]:
@@ -258,6 +351,19 @@ def _with_the_other_half(found: list[Found]) -> list[Found]:
         if len(others) == 1 and not any(each.role == role for each in found):
             found = [each._replace(role=role) if each is others[0] else each for each in found]
     return found
+
+
+def _for_training(found: list[Found], file_names: Sequence[str]) -> Pictures:
+    """Return all rows, split where the files do not say how."""
+    pictures = _assembled(found, file_names, fewest_classes=FEWEST_CLASSES, like=UNKNOWN)
+    n_train = pictures.parts[0]
+    check_classes(pictures.table[:n_train, -1], pictures.class_names)
+    return _split(pictures)
+
+
+def _for_test(found: list[Found], file_names: Sequence[str], like: Likeness) -> Pictures:
+    """Return all rows as they are."""
+    return _assembled(found, file_names, fewest_classes=1, like=like)
 
 
 def _assembled(
@@ -315,26 +421,19 @@ def _assembled(
     )
 
 
-def _split(rows: dict[Part, Table]) -> tuple[Table, tuple[int, int, int]]:
+def _split(pictures: Pictures) -> Pictures:
     """Draw the parts that the files do not bring, and put all rows in the order of the parts."""
-    train = rows["train"]
+    bounds = np.cumsum(pictures.parts)[:-1]
+    rows = dict(zip(ORDER, np.split(np.arange(len(pictures.table)), bounds), strict=True))
     draws: tuple[tuple[Part, int, int], ...] = (
         ("test", TEST_ONE_IN, SPLIT_SEED),
         ("validation", VALIDATION_ONE_IN, SPLIT_SEED + 1),
     )
     for part, one_in, seed in draws:
-        if part not in rows:
-            drawn = class_sample(train[:, -1], one_in, seed=seed)
-            rows[part] = train[drawn]
-            train = np.delete(train, drawn, axis=0)
-    parts = (train, rows["validation"], rows["test"])
-    return np.concatenate(parts), (len(parts[0]), len(parts[1]), len(parts[2]))
-
-
-def _title(source: Source, file_names: list[str]) -> str:
-    """Return what the data is called: by its file or folder, or else by what its files share."""
-    if not isinstance(source, Path | str):
-        return title_of(file_names) or "pictures"
-    path = Path(source).absolute()
-    title = path.name if path.is_dir() else title_of(file_names) or path.parent.name
-    return title or "pictures"
+        if not len(rows[part]):
+            train = rows["train"]
+            drawn = class_sample(pictures.table[train, -1], one_in, seed=seed)
+            rows[part], rows["train"] = train[drawn], np.delete(train, drawn)
+    n_train, n_validation, n_test = (len(rows[part]) for part in ORDER)
+    order = np.concatenate([rows[part] for part in ORDER])
+    return replace(pictures, table=pictures.table[order], parts=(n_train, n_validation, n_test))

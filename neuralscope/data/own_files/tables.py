@@ -36,6 +36,7 @@ FIRST_ROWS = 200
 
 _MOST_COLUMNS = MOST_SIDE * MOST_SIDE + 8  # a label, an index and the like
 _MOST_TEXTS = 10_000
+_MOST_BLANK_LINES = 1_000  # among the first rows
 _JOINT = "\x1f"  # separates the cells of rows that are rewritten; no text holds it
 _NOT_TEXT = "it is neither .npz nor IDX, and as CSV it is not text in UTF-8"
 _UNREADABLE = "as CSV it cannot be read, and it is neither .npz nor IDX"
@@ -219,6 +220,8 @@ def _first_lines(content: bytes) -> list[tuple[int, str]]:
         for number, line in enumerate(_text_of(content)):
             if line.strip():
                 lines.append((number, line))
+            elif number - len(lines) > _MOST_BLANK_LINES:
+                raise Unfit(f"as CSV it has more than {_MOST_BLANK_LINES:,} empty lines")
             # The first line alone may be all of a large file.
             if len(lines) > FIRST_ROWS or sum(len(text) for _, text in lines[:1]) > 2**22:
                 break
