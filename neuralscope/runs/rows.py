@@ -111,7 +111,7 @@ def fault_of(row: sqlite3.Row) -> str:
         return ""
     value = row[name]
     if isinstance(value, str) and name in JSON_COLUMNS:
-        return f"{json_fault(name, value.encode())} (its {name})"
+        return f"its {name} is not valid: {json_fault(name, value.encode())}"
     return f"its {name} is {_shown(value)}, but must be {TABLES['runs'][name].allowed}"
 
 
@@ -119,7 +119,9 @@ def _shown(value: object) -> str:
     if value is None:
         return "missing"
     if isinstance(value, bytes):
-        return f"{len(value):,} bytes that are no text"
+        return (
+            f"binary data of {len(value):,} bytes" if len(value) != 1 else "a byte of binary data"
+        )
     return shortened(value) if isinstance(value, str) else repr(value)
 
 
