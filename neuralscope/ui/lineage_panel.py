@@ -118,7 +118,7 @@ def _link(run: Run, text: str) -> None:
         text,
         icon=icon,
         type="tertiary",
-        key=f"turn_to_{run.run_id}",
+        key=f"turn_to_{run.run_id}_{text}",  # a damaged run may be its own parent, or its child's
         on_click=_turn_to,
         args=(run.run_id,),
     )

@@ -56,10 +56,10 @@ def _show(run: UnreadableRun) -> None:
     reason = f"{run.reason[:1].upper()}{run.reason[1:]}."
     if run.created is not None:
         reason += time.strftime(" Started %d %b %Y %H:%M.", time.localtime(run.created))
-    with st.container(horizontal=True, vertical_alignment="center", key=f"unreadable_{run.run_id}"):
-        with st.container():
-            st.markdown(f"**{words.plain(run.run_id)}**")
-            st.caption(words.plain(reason))
+    with st.container(gap="xxsmall"):
+        st.markdown(f"**{words.plain(run.run_id)}**")
+        st.caption(words.plain(reason))
+    with st.container(horizontal=True, key=f"unreadable_{run.run_id}"):
         failures.download_button(
             "Export the raw rows",
             functools.partial(_raw, run.run_id),
