@@ -9,6 +9,7 @@
     ├── TransferError                a run cannot be exported, or a file not imported
     └── StoreError                   the run store cannot be read or written
         ├── RunNotFound              no such run in the store
+        ├── RunUnreadable            a run's row holds what no run can be
         ├── StoreBusy                others are writing to it for too long
         └── StoreFull                there is no room left on its disk
 
@@ -109,6 +110,10 @@ class StoreError(NeuralScopeError):
 
 class RunNotFound(StoreError):
     """There is no such run in the store."""
+
+
+class RunUnreadable(StoreError):
+    """The row of a run holds what no run can be; what else is kept of it may be sound."""
 
 
 class StoreBusy(StoreError):

@@ -136,7 +136,7 @@ def when(run: Run, info: SnapshotInfo) -> str:
     """Say when in a run's training a snapshot was taken."""
     if info.step == 0:
         return "before training"
-    if info.name == LATEST and run.status == FINISHED:
+    if info.name == LATEST and run.status == FINISHED and run.best_epoch is not None:
         # The last epoch has a name of its own, unless the weights of the best one replaced it.
         return f"epoch {run.best_epoch:,}, restored"
     if run.steps_per_epoch and info.step > info.epoch * run.steps_per_epoch:

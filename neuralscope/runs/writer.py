@@ -21,6 +21,7 @@ import numpy as np
 from neuralscope.data import Recipe
 from neuralscope.engine import EpochEnd
 from neuralscope.errors import StoreError
+from neuralscope.runs.columns import COMMAND_ROWS, EPOCHS, STEP_BLOCKS
 from neuralscope.runs.records import (
     QUEUED,
     RUNNING,
@@ -29,7 +30,7 @@ from neuralscope.runs.records import (
     Progress,
     StepBlock,
 )
-from neuralscope.runs.rows import packed, recipe_as_text
+from neuralscope.runs.rows import blocks_from, packed, recipe_as_text
 from neuralscope.runs.store import Store, slots
 
 
@@ -185,7 +186,7 @@ class Writer:
     def _new_commands(self) -> list[sqlite3.Row]:
         with self._store.database.reading() as db:
             rows = db.execute(
-                "SELECT id, kind, value FROM commands WHERE run_id = ? AND handled IS NULL "
+                f"SELECT id, kind, value FROM {COMMAND_ROWS} WHERE run_id = ? AND handled IS NULL "
                 "ORDER BY id",
                 (self.run_id,),
             ).fetchall()
@@ -280,13 +281,11 @@ class Writer:
                 "DELETE FROM step_blocks WHERE run_id = ? AND first_step > ?", (run_id, step)
             )
             last = db.execute(
-                "SELECT first_step, first_seconds, last_seconds, losses FROM step_blocks "
+                f"SELECT {', '.join(StepBlock._fields)} FROM {STEP_BLOCKS} "
                 "WHERE run_id = ? ORDER BY first_step DESC LIMIT 1",
                 (run_id,),
-            ).fetchone()
-            if last is not None:
-                first_step, first_seconds, last_seconds, stored = last
-                losses = np.frombuffer(stored, "<f4")
+            ).fetchall()
+            for first_step, first_seconds, last_seconds, losses in blocks_from(last):
                 kept = losses[: step - first_step + 1]
                 # Times within a block are evenly spread, here as in `steps`.
                 seconds = float(
@@ -300,7 +299,7 @@ class Writer:
             for table in ("epochs", "layer_health"):
                 db.execute(f"DELETE FROM {table} WHERE run_id = ? AND epoch > ?", (run_id, epoch))
             measured = db.execute(
-                "SELECT max(seconds) FROM epochs WHERE run_id = ?", (run_id,)
+                f"SELECT max(seconds) FROM {EPOCHS} WHERE run_id = ?", (run_id,)
             ).fetchone()[0]
             seconds = max(seconds, measured or 0.0)
             db.execute(
@@ -309,7 +308,7 @@ class Writer:
             )
             db.execute("DELETE FROM snapshots WHERE run_id = ? AND step > ?", (run_id, step))
             best = db.execute(
-                "SELECT epoch, validation_accuracy FROM epochs WHERE run_id = ? AND epoch > 0 "
+                f"SELECT epoch, validation_accuracy FROM {EPOCHS} WHERE run_id = ? AND epoch > 0 "
                 "ORDER BY validation_accuracy DESC, epoch LIMIT 1",
                 (run_id,),
             ).fetchone()

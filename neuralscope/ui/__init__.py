@@ -17,6 +17,7 @@ rate_test       finding a learning rate for it
 run_view        a run as it stands, live while it is active
 progress        how far it has got, read once for all who watch it
 curves          its learning curves, drawn once for all
+unreadable      runs and rows that cannot be read
 turns           redraws one after the other, at a pace that the server keeps up with
 digits_shown    a gallery of digits with the answers to them
 explanation     why one digit is read as it is

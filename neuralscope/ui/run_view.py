@@ -48,6 +48,7 @@ from neuralscope.ui import (
     resources,
     scrubber,
     turns,
+    unreadable,
     words,
 )
 from neuralscope.ui.config_form import RATE_STEPS
@@ -413,6 +414,8 @@ def _curves(run: Run, so_far: Progress, shown: SnapshotInfo | None) -> None:
         log = st.toggle("Log scale", key="curves_log")
         zoomed = chart.zoom("curves_zoom")
         smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="curves_smoothing", width=240)
+    with st.empty():
+        unreadable.tell_rows(so_far.n_unreadable)
     if not len(so_far.epochs.epoch):
         st.caption("The first point appears as soon as the data is loaded.")
         return
