@@ -69,7 +69,7 @@ from neuralscope.charts.network import describe_network, network_sketch
 from neuralscope.charts.probabilities import describe_probabilities, probability_bars
 from neuralscope.charts.projection import describe_digit_map, digit_map, thumbnails
 from neuralscope.charts.rate_test import describe_rate_test, rate_test_curve
-from neuralscope.charts.saved import readable, saved_rows
+from neuralscope.charts.saved import harmless, readable, saved_rows
 from neuralscope.charts.scores import class_scores, describe_scores
 from neuralscope.charts.units import (
     class_bars,
@@ -115,6 +115,7 @@ __all__ = [
     "digit_tiles",
     "example_strip",
     "gallery",
+    "harmless",
     "learning_curves",
     "network_sketch",
     "png",

@@ -36,7 +36,7 @@ FADED_INK: Final = alt.ExprRef(expr=f"{ON_DARK} ? '#a6abb8' : '#686e7b'")
 BACKGROUND: Final = alt.ExprRef(expr="background")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Figure:
     """One chart with its data.
 

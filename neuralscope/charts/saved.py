@@ -8,6 +8,7 @@ left out. Where that would not do, the builder says which columns of which table
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,10 @@ from neuralscope.charts.figure import Figure
 
 MISSING: Final = ("", "-", "\N{EN DASH}", "undefined")
 _PERCENT: Final = "%"
+_FORMULA: Final = re.compile(
+    r"[=@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH COMMERCIAL AT}]|[+-]."
+)
+_NUMBER: Final = re.compile(r"[+-]?\d+([.,]\d+)*(e[+-]?\d+)?", re.IGNORECASE)
 _SPACES: Final = r"[\s\N{NO-BREAK SPACE}]+"
 
 
@@ -61,6 +66,40 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
             title = f"{title} (%)" if is_percent and _PERCENT not in title else title
         columns[title] = values
     return pd.DataFrame(columns, index=rows.index).reset_index(drop=True)
+
+
+def harmless(rows: pd.DataFrame, guard: str = "'") -> pd.DataFrame:
+    """Return rows of which a spreadsheet computes nothing, in their cells and their headings.
+
+    A text that begins like a formula (with = + - @, a tab or a line break) gets a guard in front.
+    So does one that begins with the guard: taking one guard off gives every text back. Numbers
+    stay as they are, also where they are written as texts.
+
+    Args:
+        rows: The table; a cell may be a list of texts.
+        guard: What is put in front: an apostrophe, as in a spreadsheet, or a letter that nobody
+            sees.
+
+    >>> harmless(pd.DataFrame({"Run": ["=1+1", "'=", "-0.5", "mine"], "Step": [-1, 2, 3, 4]}))
+         Run  Step
+    0  '=1+1    -1
+    1    ''=     2
+    2   -0.5     3
+    3   mine     4
+    """
+
+    def guarded(cell: Any) -> Any:
+        if isinstance(cell, list):
+            return [guarded(each) for each in cell]
+        if not isinstance(cell, str) or _NUMBER.fullmatch(cell):
+            return cell
+        return f"{guard}{cell}" if cell.startswith(guard) or _FORMULA.match(cell) else cell
+
+    safe = rows.rename(columns=guarded)
+    for place, kind in enumerate(safe.dtypes):
+        if not is_numeric_dtype(kind):
+            safe.isetitem(place, safe.iloc[:, place].map(guarded))
+    return safe
 
 
 def _numbers(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, bool]:

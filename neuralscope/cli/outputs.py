@@ -15,7 +15,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from neuralscope.cli.status import Mistake
+from neuralscope.cli.status import FAULTS_OF_THE_DISK, Mistake, WorkFailed
 from neuralscope.cli.words import one_line
 from neuralscope.errors import WeightsError
 
@@ -47,7 +47,8 @@ def output_of(options: argparse.Namespace) -> Path | None:
     """Return where the weights go, None for nowhere.
 
     Raises:
-        Mistake: It cannot be written.
+        Mistake: It can be no file.
+        WorkFailed: It may not be written, or there is no room for it.
     """
     if options.output == os.devnull:
         return None
@@ -57,7 +58,12 @@ def output_of(options: argparse.Namespace) -> Path | None:
 
 
 def check_writable(output: Path) -> None:
-    """Find out before hours of work, not after. Raises Mistake."""
+    """Find out before hours of work, not after.
+
+    Raises:
+        Mistake: It can be no file.
+        WorkFailed: It may not be written, or there is no room for it.
+    """
     try:
         if output.exists() and not output.is_file():
             raise Mistake(f"The output {output} is no file that could be written.")
@@ -68,9 +74,9 @@ def check_writable(output: Path) -> None:
         # As the weights will be written: under a temporary name, in the same folder.
         tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name[:40]}.").close()
     except OSError as error:
-        raise Mistake(
-            f"The output {output} cannot be written: {error.strerror or error}."
-        ) from error
+        is_refused = isinstance(error, PermissionError) or error.errno in FAULTS_OF_THE_DISK
+        kind = WorkFailed if is_refused else Mistake
+        raise kind(f"The output {output} cannot be written: {error.strerror or error}.") from error
 
 
 def check_replaceable(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import os
 import signal
@@ -15,9 +14,9 @@ from typing import Any, NoReturn
 
 from neuralscope.cli import dashboard, evaluate, export, lr_find, predict, resume, runs, train, view
 from neuralscope.cli.parser import Parser, add_commands
-from neuralscope.cli.status import BROKEN_PIPE, DONE, FAILED, INTERRUPTED, MISTAKEN, WorkFailed
-from neuralscope.cli.status_line import say
-from neuralscope.errors import DataUnavailable, NeuralScopeError
+from neuralscope.cli.status import BROKEN_PIPE, DONE, FAILED, INTERRUPTED, status_of
+from neuralscope.cli.status_line import StatusLine, say
+from neuralscope.errors import NeuralScopeError
 from neuralscope.version import __version__
 
 COMMANDS = {
@@ -50,9 +49,20 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Whoever was reading has seen enough. At exit, Python would flush into the pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever was reading has seen enough.
+        _forget_output()
         return BROKEN_PIPE
+    except OSError as error:
+        StatusLine(sys.stderr).say(
+            f"neuralscope: standard output cannot be written: {error.strerror or error}."
+        )
+        _forget_output()
+        return FAILED
+
+
+def _forget_output() -> None:
+    """Let go of what could not be written: at exit, Python would try once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> int:
@@ -69,25 +79,20 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         say("interrupted.", options)
         return INTERRUPTED
-    except (DataUnavailable, WorkFailed) as error:
-        say(str(error), options)
-        return FAILED
     except NeuralScopeError as error:
         say(str(error), options)
-        return FAILED if _is_of_the_disk(error) else MISTAKEN
-
-
-def _is_of_the_disk(error: BaseException | None) -> bool:
-    """Return whether an error comes of a disk that is full or broken: no argument was wrong."""
-    while error is not None:
-        # SQLite has names of its own for both.
-        name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-            return True
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            return True
-        error = error.__cause__
-    return False
+        return status_of(error)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if sys.stdout is not None:
+            sys.stdout.flush()  # fails again if it is standard output that cannot be written
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"{where}{error.strerror or error}.", options)
+        return status_of(error)
+    except MemoryError as error:
+        say("there is not enough memory for this.", options)
+        return status_of(error)
 
 
 def _parser(arguments: Sequence[str]) -> Parser:

@@ -23,11 +23,12 @@ from neuralscope.data import dataset_info, dataset_label, is_cached, load_datase
 from neuralscope.engine import OPTIMIZERS
 from neuralscope.engine.batches import count_batches
 from neuralscope.errors import ConfigError, DataError, NeuralScopeError, StoreError, WeightsError
+from neuralscope.runs.columns import RUNS
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.cores import recorded
-from neuralscope.runs.listing import still_there
 from neuralscope.runs.names import describe_change, redescribe
-from neuralscope.runs.records import DIVERGED, FINISHED, Epochs, Parent, Run
+from neuralscope.runs.records import DIVERGED, FINISHED, LONGEST_NAME, Epochs, Parent, Run
+from neuralscope.runs.rows import run_from
 from neuralscope.runs.snapshots import (
     LATEST,
     SnapshotInfo,
@@ -37,7 +38,7 @@ from neuralscope.runs.snapshots import (
     states,
     write_state,
 )
-from neuralscope.runs.store import LONGEST_NAME, Store
+from neuralscope.runs.store import Store
 from neuralscope.runs.writer import Writer
 
 KEPT_FIELDS = ("dataset", "hidden", "activation", "initializer", "seed")
@@ -69,6 +70,9 @@ def can_resume(run: Run, epochs: int | None = None) -> str:
             f"Run {run.run_id} has stopped early because its patience ran out; fork it with "
             "more patience to continue."
         )
+    most = SETTINGS["epochs"].maximum  # type: ignore[attr-defined]
+    if run.status == FINISHED and max(run.epoch, run.config.epochs) >= most:
+        return f"Run {run.run_id} has finished {most:,} epochs, the most that a run can have."
     if epochs is None and run.status == FINISHED:
         return (
             f"Run {run.run_id} has finished all its {_epochs(run.config.epochs)}; "
@@ -296,12 +300,12 @@ def offspring(store: Store, run_id: str, most: int) -> tuple[list[Run], int]:
         most: How many to return.
     """
     with store.database.reading() as db:
+        made = f"FROM {RUNS} WHERE parent_id = ? AND trashed IS NULL"
+        total = db.execute(f"SELECT count(*) {made}", (run_id,)).fetchone()[0]
         rows = db.execute(
-            "SELECT run_id FROM runs WHERE parent_id = ? AND trashed IS NULL "
-            "ORDER BY created DESC, run_id DESC",
-            (run_id,),
+            f"SELECT * {made} ORDER BY created DESC, run_id DESC LIMIT ?", (run_id, most)
         ).fetchall()
-    return still_there(store, [row["run_id"] for row in rows[:most]]), len(rows)
+    return [run_from(row) for row in rows], total
 
 
 # Reproducing -------------------------------------------------------------------------------------

@@ -20,25 +20,33 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from neuralscope.errors import ConfigError, StoreError
+from neuralscope.errors import ConfigError, RunUnreadable, StoreError, StoreFull
 from neuralscope.runs import last_words, life
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.machine import usable_cores
 from neuralscope.runs.names import describe, redescribe
 from neuralscope.runs.reading import Reading
-from neuralscope.runs.records import ACTIVE, QUEUED, Parent
+from neuralscope.runs.records import (
+    ACTIVE,
+    LONGEST_NAME,
+    LONGEST_NOTES,
+    LONGEST_TAG,
+    MOST_TAGS,
+    QUEUED,
+    Parent,
+)
+from neuralscope.runs.rows import key_of
 
-LONGEST_NAME, LONGEST_TAG, LONGEST_NOTES = 200, 40, 20_000
-"""Characters that a run's name, each of its tags, and its notes may have."""
-
-MOST_TAGS = 50
+_ROW = re.compile(r"row-([0-9]{1,18})")
+"""What a run without an id is called, by the number of its row."""
 
 
 def default_path() -> Path:
@@ -173,11 +181,16 @@ class Store(Reading):
     def delete(self, run_id: str) -> None:
         """Remove a run that is not active, with all that belongs to it.
 
+        One that cannot be read goes as well, by what `unreadable` calls it.
+
         Raises:
             RunNotFound: There is none with this id.
             StoreError: It is still active.
+            StoreFull: There is no room to note that it is gone; its folder is.
         """
-        self.run(run_id)
+        with suppress(RunUnreadable):
+            if not _ROW.fullmatch(run_id):
+                self.run(run_id)
         self.purge([run_id])
 
     # What people say of a run ---------------------------------------------------------------------
@@ -264,17 +277,47 @@ class Store(Reading):
     def purge(self, run_ids: Iterable[str]) -> None:
         """Really remove runs, in the trash or not, with all that belongs to them.
 
+        Args:
+            run_ids: Their ids; of those without one, what `unreadable` calls them.
+
         Raises:
             StoreError: One of them is still active; those before it are gone.
+            StoreFull: There is no room to note that one is gone; its folder is.
         """
         for run_id in run_ids:
+            if row := _ROW.fullmatch(run_id):
+                self._remove_row(int(row[1]))
+                continue
             folder = self.folder(run_id)
-            with self.database.writing() as db:
-                row = db.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-                if row is not None and row["status"] in ACTIVE and self.is_held(run_id):
-                    raise StoreError(f"Run {run_id} is still active; stop it first.")
-                db.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+            try:
+                self._remove(run_id)
+            except StoreFull:
+                # SQLite writes down what is gone before it is gone: the files make room for that.
+                if not folder.is_dir():
+                    raise
+                self._refuse_if_alive(run_id)
+                shutil.rmtree(folder, ignore_errors=True)
+                self._remove(run_id)
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove(self, run_id: str) -> None:
+        with self.database.writing() as db:
+            self._refuse_if_alive(run_id)
+            db.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+
+    def _refuse_if_alive(self, run_id: str) -> None:
+        with self.database.reading() as db:
+            row = db.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        if row is not None and row["status"] in ACTIVE and self.is_held(run_id):
+            raise StoreError(f"Run {run_id} is still active; stop it first.")
+
+    def _remove_row(self, number: int) -> None:
+        """Remove a row of `runs` whose run has no id, and so neither a folder nor a trainer."""
+        with self.database.writing() as db:
+            row = db.execute("SELECT run_id FROM runs WHERE rowid = ?", (number,)).fetchone()
+            if row is None or key_of(row["run_id"], number) != f"row-{number}":
+                raise self.not_found(f"row-{number}")
+            db.execute("DELETE FROM runs WHERE rowid = ?", (number,))
 
     # Speaking to a trainer -----------------------------------------------------------------------
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 import streamlit as st
+from streamlit.dataframe_util import convert_anything_to_arrow_bytes
 
 from neuralscope import charts
 from neuralscope.runs import Run
@@ -50,7 +52,23 @@ def draw(
     alt = f"{what}, live" if (moves if live is None else live) else figure.text
     names = (whose, what, said if when is None else when)
     saving.keep(key, saving.Shown(alt, names, figure))
-    return st.vega_lite_chart(spec=figure.spec, key=key, alt=alt, width=width, on_select=on_select)
+    return st.vega_lite_chart(
+        spec=_specification(figure), key=key, alt=alt, width=width, on_select=on_select
+    )
+
+
+_packed: WeakKeyDictionary[charts.Figure, dict[str, bytes]] = WeakKeyDictionary()
+
+
+def _specification(figure: charts.Figure) -> dict[str, Any]:
+    """Return a chart as Streamlit takes it, with tables that are packed once for all who see it."""
+    packed = _packed.get(figure)
+    if packed is None:
+        packed = {
+            name: convert_anything_to_arrow_bytes(rows) for name, rows in figure.tables.items()
+        }
+        _packed[figure] = packed
+    return {**figure.template, "datasets": dict(packed)}
 
 
 def zoom(key: str) -> bool:
@@ -88,6 +106,22 @@ def table(
     alt = alt or what
     saving.keep(key, saving.Shown(alt, (whose, what, when), rows))
     st.table(rows, border="horizontal", width=width, hide_index=hide_index, alt=alt)
+
+
+def grid(rows: pd.DataFrame, **options: Any) -> Any:
+    """Draw a table that the viewer can scroll, search and download.
+
+    What is downloaded of it, Streamlit writes in the browser, cell by cell as it stands. So what a
+    spreadsheet would compute is kept from it by a letter that nobody sees.
+
+    Args:
+        rows: The table.
+        options: Of `st.dataframe`.
+
+    Returns:
+        The selection, where there can be one.
+    """
+    return st.dataframe(charts.harmless(rows, guard="\N{WORD JOINER}"), **options)
 
 
 def _about(of: Moment | Run | None) -> tuple[str, str, bool]:

@@ -24,9 +24,8 @@ from neuralscope.exports.differences import DIGEST_SHOWN, changes, settings, sta
 from neuralscope.runs import SETTINGS, Epochs, Run, RunConfig, is_description, launch
 from neuralscope.runs.curves import epochs_of
 from neuralscope.runs.listing import still_there
-from neuralscope.ui import chart, contestants, resources, run_query, run_view, words
+from neuralscope.ui import chart, contestants, resources, run_query, run_view, turns, words
 from neuralscope.ui.contestants import RESULTS, Contestant
-from neuralscope.ui.scrubber import REDRAW_EVERY
 
 LOG_SETTINGS = frozenset(
     {"learning_rate", "weight_decay", "batch_size", "l1", "l2", "max_norm", "clip_norm"}
@@ -49,18 +48,24 @@ def show(runs: Sequence[Run]) -> None:
             icon=":material/compare_arrows:",
         )
         return
-    live = any(run.is_active for run in runs)
+    every = _pace(runs)
     run_ids = tuple(run.run_id for run in runs)
-    st.fragment(_look, run_every=REDRAW_EVERY if live else None)(run_ids, live)
+    st.fragment(_look, run_every=every)(run_ids, every)
 
 
-def _look(run_ids: tuple[str, ...], live: bool) -> None:
+def _pace(runs: Sequence[Run]) -> float | None:
+    """Return the seconds until the next look, or None where nothing moves by itself."""
+    return turns.pace() if any(run.is_active for run in runs) else None
+
+
+@turns.take()
+def _look(run_ids: tuple[str, ...], every: float | None) -> None:
     if st.session_state.pop("compare_grown", False):
         st.rerun()
     store = resources.store()
     runs = still_there(store, run_ids)
-    if len(runs) < 2 or any(run.is_active for run in runs) != live:
-        st.rerun()  # one has gone, or the last one has ended: the page decides what to show
+    if len(runs) < 2 or _pace(runs) != every:
+        st.rerun()  # one has gone, the last one has ended, or another pace: the page decides
     parents = [run.parent_id for run in runs if run.parent_id]
     epochs = epochs_of(store, [*run_ids, *parents])
 
@@ -81,14 +86,14 @@ def _look(run_ids: tuple[str, ...], live: bool) -> None:
             "is easier.",
             icon=":material/balance:",
         )
-    contestants.draw_curves(found, epochs, key="compare", live=live)
+    contestants.draw_curves(found, epochs, key="compare", live=every is not None)
     if any(each.is_fork for each in found):
         st.caption("A ring marks where a fork leaves its parent run.")
 
     st.subheader("What differs", anchor=False)
     table = differences(found, epochs)
     if len(table):
-        st.dataframe(
+        chart.grid(
             table,
             hide_index=True,
             key="compare_table",
@@ -98,7 +103,7 @@ def _look(run_ids: tuple[str, ...], live: bool) -> None:
     else:
         st.caption("Nothing: settings, data, versions and results are the same.")
     which = _result_menu()
-    _parallel(runs, epochs, which, together=together, live=live)
+    _parallel(runs, epochs, which, together=together, live=every is not None)
     _better(found, epochs, which)
 
 

@@ -7,10 +7,6 @@ decides which addresses become entries of the browser's history.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import webbrowser
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import streamlit as st
@@ -18,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from neuralscope.ui import closing, frame
+from neuralscope.ui import frame
 
 
 def routes() -> list[Route]:
@@ -37,33 +33,3 @@ def document() -> str:
     html = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     script = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
     return html.replace("<head>", f"<head><script>\n{script}</script>", 1)
-
-
-@contextlib.asynccontextmanager
-async def lifespan(app: object) -> AsyncIterator[None]:
-    """Open the browser when the server answers, unless it is told not to (`server.headless`).
-
-    In the end trainings end with it.
-
-    Streamlit does so itself, but not for a server with routes of its own.
-    """
-    opening = None
-    if not st.get_option("server.headless"):
-        opening = asyncio.create_task(_open_browser())
-    async with closing.ending_trainings():
-        yield
-    if opening is not None:
-        opening.cancel()
-
-
-async def _open_browser() -> None:
-    host, port = st.get_option("server.address"), st.get_option("server.port")
-    host = "localhost" if host in (None, "", "0.0.0.0", "::") else host
-    while True:
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection(host, port)
-            writer.close()
-            break
-        await asyncio.sleep(0.05)
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    await asyncio.to_thread(webbrowser.open, url)

@@ -8,7 +8,7 @@ and filled in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from typing import Any, NamedTuple
 
@@ -35,7 +35,7 @@ from neuralscope.data import Dataset, scaled
 from neuralscope.engine import Network
 from neuralscope.errors import WeightsError
 from neuralscope.runs import LATEST, Run, SnapshotInfo, Store, load_snapshot
-from neuralscope.ui import chart, resources, words
+from neuralscope.ui import chart, failures, resources, words
 from neuralscope.ui.moment import SPLITS, Key, Moment
 
 MOST_UNITS = 8
@@ -186,8 +186,8 @@ def _read(network: Network, data: Dataset, digit: npt.NDArray[np.float32], true:
 
 
 @st.cache_resource(show_spinner=False)
-def _background() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="explanation")
+def _background() -> failures.Background:
+    return failures.Background("explanation")
 
 
 def _give_up(task: Future[Any]) -> None:
@@ -209,7 +209,10 @@ def _spaces() -> dict[Key, FeatureSpace]:
 @st.cache_resource(show_spinner=False, max_entries=3, on_release=_give_up)
 def _nearest(key: Key, split: str, index: int, _now: Moment) -> Future[Neighbors]:
     digit = _digit(_now, split, index)
-    return _background().submit(_look_for_alike, _spaces(), key, _now.network, digit, _now.data)
+    doing = "Looking through the training data"
+    return _background().start(
+        doing, _look_for_alike, _spaces(), key, _now.network, digit, _now.data
+    )
 
 
 def _look_for_alike(
@@ -239,7 +242,10 @@ def _answers(
     _now: Moment,
 ) -> Future[list[int | None]]:
     digit = _digit(_now, split, index)
-    return _background().submit(_ask_all, resources.store(), _now.run, snapshots, digit, _now.data)
+    doing = "Asking the checkpoints"
+    return _background().start(
+        doing, _ask_all, resources.store(), _now.run, snapshots, digit, _now.data
+    )
 
 
 def _ask_all(
@@ -269,7 +275,8 @@ def _fill_in(task: Future[Any], waiting: str, draw: Callable[[Any], None]) -> No
     if not task.done():
         st.fragment(_wait, run_every=LOOK_AGAIN)(task, waiting)
     elif not task.cancelled():
-        draw(task.result())
+        with failures.shown():
+            draw(task.result())
 
 
 def _wait(task: Future[Any], waiting: str) -> None:

@@ -98,8 +98,9 @@ def page(title: str, subtitle: str) -> Iterator[None]:
     saving.offer()
     st.title(title, anchor=False)
     st.caption(subtitle)
-    _enter(title)
     try:
+        _enter(title)
+        run_trash.tell()
         yield
     except NeuralScopeError as error:
         st.error(words.plain(error), icon=":material/error:")

@@ -54,7 +54,8 @@ def show(store: Store, run: Run, epochs: Epochs) -> None:
         else:
             st.empty()  # the place is always taken: else all that follows would be drawn anew
         return
-    said = _said(str(store.path), run.run_id, int(epochs.epoch[-1]), store, run, epochs)
+    state = (str(store.path), run.run_id, run.rewinds, int(epochs.epoch[-1]))
+    said = _said(state, store, run, epochs)
     if said is None:
         st.caption("How each layer did was not recorded when this epoch was trained.")
         return
@@ -78,9 +79,14 @@ def show(store: Store, run: Run, epochs: Epochs) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _said(
-    store_path: str, run_id: str, epoch: int, _store: Store, _run: Run, _epochs: Epochs
+    state: tuple[str, str, int, int], _store: Store, _run: Run, _epochs: Epochs
 ) -> _Said | None:
-    """Return what is said of an epoch; None if its health was not recorded."""
+    """Return what is said of an epoch; None if its health was not recorded.
+
+    Args:
+        state: Path of the store, run, how often it has gone on from an earlier point, epoch.
+    """
+    _, run_id, _, epoch = state
     # There may be later ones by now, which belong to the next look.
     recent = _store.health(run_id, last=RECENT, until=epoch)
     if not recent or recent[-1].epoch != epoch:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from neuralscope.errors import NeuralScopeError, RunNotFound, StoreError
+from neuralscope.errors import NeuralScopeError, RunNotFound, RunUnreadable, StoreError
 from neuralscope.runs import (
     FAILED,
     FINISHED,
@@ -33,7 +33,7 @@ from neuralscope.runs.launcher import start_trainer
 from neuralscope.runs.names import describe_change
 from neuralscope.runs.settings import Choice
 from neuralscope.runs.store import slots
-from neuralscope.ui import frame, resources, run_picker
+from neuralscope.ui import failures, frame, resources, run_picker
 from neuralscope.ui.words import percent, plain
 
 USUALLY_CHANGED = ["learning_rate"]
@@ -86,11 +86,14 @@ def show(run: Run) -> None:
 def _tell_origin(store: Store, run: Run) -> None:
     if run.parent_id is None:
         return
+    parent = None
     try:
         parent = store.run(run.parent_id)
-    except StoreError:
-        parent = None
-    name = "a run that has been deleted" if parent is None else f"**{plain(parent.name)}**"
+        name = f"**{plain(parent.name)}**"
+    except RunNotFound:
+        name = "a run that has been deleted"
+    except RunUnreadable:
+        name = "a run that cannot be read"
     with st.container(horizontal=True, vertical_alignment="center", key="origin"):
         if run.is_fork:
             st.markdown(
@@ -102,11 +105,7 @@ def _tell_origin(store: Store, run: Run) -> None:
         if parent is not None:
             _link(parent, "Show the original")
     if parent is not None and not run.is_fork and not run.is_active:
-        verdict = _verdict_on(store, parent, run)
-        if verdict.is_identical:
-            st.success(plain(verdict.text), icon=":material/verified:")
-        else:
-            st.warning(plain(verdict.text), icon=":material/difference:")
+        _tell_verdict(store, parent, run)
 
 
 def _link(run: Run, text: str) -> None:
@@ -119,7 +118,7 @@ def _link(run: Run, text: str) -> None:
         text,
         icon=icon,
         type="tertiary",
-        key=f"turn_to_{run.run_id}",
+        key=f"turn_to_{run.run_id}_{text}",  # a damaged run may be its own parent, or its child's
         on_click=_turn_to,
         args=(run.run_id,),
     )
@@ -130,8 +129,18 @@ def _turn_to(run_id: str) -> None:
     st.session_state[_TURNED] = True
 
 
-def _verdict_on(store: Store, original: Run, again: Run) -> lineage.Verdict:
-    return _verdict(store, original.run_id, again.run_id, (original.ended, again.ended))
+def _tell_verdict(store: Store, original: Run, again: Run, beginning: str = "") -> None:
+    """Say whether a run has come out again, after the beginning of the sentence."""
+    with failures.shown():
+        ended = (original.ended, again.ended)
+        verdict = _verdict(store, original.run_id, again.run_id, ended)
+        text = verdict.text
+        if beginning:
+            text = f"{beginning}: {text[:1].lower()}{text[1:]}"
+        if verdict.is_identical:
+            st.success(plain(text), icon=":material/verified:")
+        else:
+            st.warning(plain(text), icon=":material/difference:")
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -196,13 +205,8 @@ def _tell_of(store: Store, run: Run, child: Run) -> None:
         said = f"{what}: {child.status}{best if child.best_epoch else ''}."
         st.info(plain(said), icon=":material/fork_right:")
     else:
-        verdict = _verdict_on(store, run, child)
         ending = "" if child.status == FINISHED else f" ({child.status})"
-        text = f"{what}{ending}: {verdict.text[:1].lower()}{verdict.text[1:]}"
-        if verdict.is_identical:
-            st.success(plain(text), icon=":material/verified:")
-        else:
-            st.warning(plain(text), icon=":material/difference:")
+        _tell_verdict(store, run, child, f"{what}{ending}")
 
 
 def wait_words(store: Store, run: Run) -> str:
@@ -329,7 +333,7 @@ def _setting(name: str, run: Run, key: str, snapshot: SnapshotInfo) -> None:
         st.selectbox(label, names, index=names.index(value), key=key, help=setting.help)
         return
     if name == "epochs" and snapshot.epoch >= value:
-        value = 2 * snapshot.epoch
+        value = min(2 * snapshot.epoch, setting.maximum)  # type: ignore[attr-defined]
     text = f"{value:g}" if isinstance(value, float) else setting.text(value)
     st.text_input(label, text, key=key, help=f"{setting.help} It is {setting.allowed}.")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,8 +25,8 @@ from neuralscope.data import is_own_name, known_dataset, remove_dataset
 from neuralscope.data.own import keep_pictures
 from neuralscope.data.own_files.orientation import AS_IS, ORIENTATIONS
 from neuralscope.data.own_files.reading import Pictures, read_files
-from neuralscope.errors import DataError, UnclearLabel
-from neuralscope.ui import words
+from neuralscope.errors import NeuralScopeError, UnclearLabel
+from neuralscope.ui import failures, words
 
 MOST_MEGABYTES = 20
 """Size of an upload; larger files are added on the command line, by their path."""
@@ -144,8 +144,8 @@ def _key(name: str) -> str:
 
 
 @st.cache_resource(show_spinner=False)
-def _background() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="own-data")
+def _background() -> failures.Background:
+    return failures.Background("own-data")
 
 
 def _checked(files: Sequence[Any]) -> _Checked | None:
@@ -193,8 +193,9 @@ def _start_check(files: Sequence[Any], label_column: int | None) -> None:
             "names say what they hold, such as train.csv and test.csv."
         )
         return
-    contents = _contents(files)
-    state["own_data_checking"] = _background().submit(_check, contents, label_column)
+    state["own_data_checking"] = _background().start(
+        "Checking the data", _check, _contents(files), label_column
+    )
 
 
 def _contents(files: Sequence[Any]) -> dict[str, bytes]:
@@ -207,8 +208,6 @@ def _check(contents: Mapping[str, bytes], label_column: int | None) -> _Checked:
         pictures = read_files(contents, label_column=label_column)
     except UnclearLabel as unclear:
         return _Checked(columns=unclear.columns)
-    except DataError as error:
-        return _Checked(problem=str(error))
     labels = pictures.table[:, -1]
     n_shown = min(len(pictures.class_names), MOST_CLASSES_SHOWN)
     first = [int(np.argmax(labels == label)) for label in range(n_shown)]
@@ -281,8 +280,14 @@ def _add(files: Sequence[Any], orientation: str, invert: bool) -> None:
     state = st.session_state
     name = state[_key("name")].strip() or None
     state["own_data_problem"] = ""
-    state["own_data_adding"] = _background().submit(
-        _keep, _contents(files), state["own_data_label"], orientation, invert, name
+    state["own_data_adding"] = _background().start(
+        "Adding the data",
+        _keep,
+        _contents(files),
+        state["own_data_label"],
+        orientation,
+        invert,
+        name,
     )
 
 
@@ -308,7 +313,11 @@ def _watch() -> None:
         return
     if checking is not None and checking.done():
         del state["own_data_checking"]
-        checked = state["own_data_checked"] = checking.result()
+        try:
+            checked = checking.result()
+        except NeuralScopeError as error:
+            checked = _Checked(problem=str(error))
+        state["own_data_checked"] = checked
         if checked.columns:
             state["own_data_columns"] = dict(checked.columns)
         st.rerun()
@@ -317,7 +326,7 @@ def _watch() -> None:
         try:
             state["data_wanted"] = state["data_added"] = adding.result()
             state["own_data_generation"] = state.get("own_data_generation", 0) + 1
-        except DataError as error:
+        except NeuralScopeError as error:
             state["own_data_problem"] = str(error)
         st.rerun()
     st.caption("Checking the data." if checking is not None else "Adding the data.")
@@ -325,8 +334,8 @@ def _watch() -> None:
 
 def _delete(name: str) -> None:
     try:
-        remove_dataset(name)
-    except DataError as error:
+        failures.explained("Deleting the data set", remove_dataset, name)
+    except NeuralScopeError as error:
         st.session_state["own_data_problem"] = str(error)
     else:
         st.session_state["data_fallback"] = True

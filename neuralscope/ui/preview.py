@@ -60,10 +60,9 @@ def show_next(config: RunConfig, run: Run) -> None:
     if info is None:  # a person's own that has gone, which is said above
         return
     seconds = _seconds_as_before(config, run, info)
-    if seconds is None and resources.estimate(config).done():
-        seconds = resources.estimate(config).result().seconds_per_epoch
-    every = PENDING_EVERY if seconds is None else None
-    st.fragment(_draw_next, run_every=every)(config, run, info, seconds)
+    is_awaited = seconds is None and not resources.estimate(config).done()
+    every = PENDING_EVERY if is_awaited else None
+    st.fragment(_draw_next, run_every=every)(config, run, info, seconds, is_awaited)
 
 
 def _seconds_as_before(config: RunConfig, run: Run, info: DatasetInfo) -> float | None:
@@ -73,12 +72,20 @@ def _seconds_as_before(config: RunConfig, run: Run, info: DatasetInfo) -> float 
     return info.n_train / run.samples_per_second
 
 
-def _draw_next(config: RunConfig, run: Run, info: DatasetInfo, seconds: float | None) -> None:
-    if seconds is None and resources.estimate(config).done():
+def _draw_next(
+    config: RunConfig, run: Run, info: DatasetInfo, seconds: float | None, is_awaited: bool
+) -> None:
+    if is_awaited and resources.estimate(config).done():
         st.rerun()
+    problem = ""
+    if seconds is None:
+        seconds, problem = resources.measured_seconds(config)
     sizes = config.sizes(info.n_features, info.n_classes)
     epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs:,} epochs"
-    lasts = "measuring the time" if seconds is None else words.duration(seconds * config.epochs)
+    if seconds is not None:
+        lasts = words.duration(seconds * config.epochs)
+    else:
+        lasts = "unknown time" if problem else "measuring the time"
     st.caption(
         f"**Next run:** {'-'.join(f'{size:d}' for size in sizes)} "
         f"({config.n_parameters(info.n_features, info.n_classes):,} parameters) on "
@@ -138,7 +145,8 @@ def _costs(config: RunConfig, info: DatasetInfo) -> None:
 
 
 def _draw_costs(config: RunConfig, info: DatasetInfo) -> None:
-    measuring = resources.estimate(config)
+    seconds, problem = resources.measured_seconds(config)
+    unknown = "unknown" if problem else "measuring"
     n_parameters = config.n_parameters(info.n_features, info.n_classes)
     parameters, epoch, everything = st.columns(3)
     parameters.metric(
@@ -147,17 +155,18 @@ def _draw_costs(config: RunConfig, info: DatasetInfo) -> None:
         help="Weights and biases: the numbers that training finds.",
         border=True,
     )
-    seconds = measuring.result().seconds_per_epoch if measuring.done() else None
     epoch.metric(
         "Time for an epoch",
-        "measuring" if seconds is None else f"{words.duration(seconds)}",
+        unknown if seconds is None else words.duration(seconds),
         help=f"Measured just now on this machine: {info.n_train:,} {info.noun}s in batches of "
         f"{config.batch_size}.",
         border=True,
     )
     everything.metric(
         f"Time for {config.epochs:,} epochs" if config.epochs > 1 else "Time for 1 epoch",
-        "measuring" if seconds is None else words.duration(seconds * config.epochs),
+        unknown if seconds is None else words.duration(seconds * config.epochs),
         help="You can pause, stop, and change the learning rate while it trains.",
         border=True,
     )
+    if problem:
+        st.warning(words.plain(problem), icon=":material/error:")

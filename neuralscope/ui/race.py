@@ -35,6 +35,7 @@ from neuralscope.runs.settings import Choice, ChoicePerLayer
 from neuralscope.runs.store import slots
 from neuralscope.ui import (
     address,
+    chart,
     config_form,
     contestants,
     data_notice,
@@ -42,10 +43,10 @@ from neuralscope.ui import (
     resources,
     run_query,
     run_view,
+    turns,
     words,
 )
 from neuralscope.ui.contestants import Contestant
-from neuralscope.ui.scrubber import REDRAW_EVERY
 
 NEWEST, DEFAULTS, CHOSEN = "newest", "defaults", "chosen"
 
@@ -110,9 +111,8 @@ def show() -> None:
                 icon=":material/flag:",
             )
         return
-    st.fragment(_look, run_every=REDRAW_EVERY if race.is_active else None)(
-        race.race_id, race.is_active
-    )
+    every = _pace(race)
+    st.fragment(_look, run_every=every)(race.race_id, every)
 
 
 def _menu(listed: Sequence[races.RaceRow], race: races.Race | None) -> None:
@@ -275,13 +275,19 @@ def _queue_words(n_runs: int) -> str:
 # The race ----------------------------------------------------------------------------------------
 
 
-def _look(race_id: str, was_active: bool) -> None:
+def _pace(race: races.Race) -> float | None:
+    """Return the seconds until the next look, or None where nothing moves by itself."""
+    return turns.pace() if race.is_active else None
+
+
+@turns.take()
+def _look(race_id: str, every: float | None) -> None:
     store = resources.store()
     try:
         race = races.find(store, race_id)
     except StoreError:
         st.rerun()  # its runs are gone: the page says so
-    if race.is_active != was_active or st.session_state.pop("race_turned", False):
+    if _pace(race) != every or st.session_state.pop("race_turned", False):
         st.rerun()
     epochs = epochs_of(store, [run.run_id for run in race.runs])
     field = contestants.gather(race.runs, together=False)
@@ -454,7 +460,7 @@ def _table(
             }
         )
     rows.sort(key=lambda row: (row["Place"] == "–", row["Place"]))
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key="race_table")
+    chart.grid(pd.DataFrame(rows), hide_index=True, key="race_table")
 
 
 def _fairness(race: races.Race) -> str:

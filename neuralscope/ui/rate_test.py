@@ -23,7 +23,7 @@ import streamlit as st
 from neuralscope import charts
 from neuralscope.engine.rate_test import HIGHEST, LOWEST, STEPS
 from neuralscope.runs import SETTINGS, RunConfig, as_tested
-from neuralscope.ui import chart, config_form, data_notice, words
+from neuralscope.ui import chart, config_form, data_notice, failures, words
 
 LOOK_EVERY = 0.3
 UNSEEN_FOR = 10.0
@@ -82,6 +82,16 @@ class RateTest:
         self._seen = time.monotonic()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
+        """Read what the process says until it ends; a thread does nothing else."""
+        try:
+            self._follow(process)
+        except Exception as error:
+            process.kill()
+            self.problem = failures.explain(error, "The test")
+        finally:
+            self.is_done = True
+
+    def _follow(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         words = ""
         with process.stdout as lines:
@@ -97,7 +107,6 @@ class RateTest:
         if not self.reason:
             said = words.partition(": ")[2] or words or f"its process ended with status {status}"
             self.problem = f"The test failed: {said.rstrip('.')}."
-        self.is_done = True
 
     def _take(self, told: dict[str, Any]) -> None:
         if "tried" in told:

@@ -7,8 +7,7 @@ their session state.
 from __future__ import annotations
 
 import json
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,19 +25,19 @@ from neuralscope.data import (
     load_dataset,
     start_fetch,
 )
-from neuralscope.errors import DataUnavailable
+from neuralscope.errors import DataUnavailable, NeuralScopeError
 from neuralscope.runs import (
     Estimate,
     Run,
     RunConfig,
     SnapshotInfo,
-    Steps,
     Store,
     as_measured,
     default_path,
     load_snapshot,
     measure_epoch,
 )
+from neuralscope.ui import failures
 
 MOST_MISTAKES = 18
 MOST_UNITS = 128
@@ -104,8 +103,8 @@ def fetches() -> Fetches:
 
 
 @st.cache_resource(show_spinner=False)
-def _bench() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="estimate")
+def _bench() -> failures.Background:
+    return failures.Background("estimate")
 
 
 def estimate(config: RunConfig) -> Future[Estimate]:
@@ -117,10 +116,23 @@ def estimate(config: RunConfig) -> Future[Estimate]:
     return _estimate(json.dumps(measured.as_dict()), measured)
 
 
+def measured_seconds(config: RunConfig) -> tuple[float | None, str]:
+    """Return the seconds that an epoch takes, None where that is not known, and why it is not.
+
+    The reason is a sentence, or empty while it is being measured.
+    """
+    measuring = estimate(config)
+    try:
+        return (measuring.result().seconds_per_epoch if measuring.done() else None), ""
+    except NeuralScopeError as error:
+        return None, str(error)
+
+
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _estimate(key: str, _config: RunConfig) -> Future[Estimate]:
     info = dataset_info(_config.dataset)
-    return _bench().submit(
+    return _bench().start(
+        "Measuring the time for an epoch",
         measure_epoch,
         _config,
         n_train=info.n_train,
@@ -130,39 +142,6 @@ def _estimate(key: str, _config: RunConfig) -> Future[Estimate]:
 
 
 # A live run --------------------------------------------------------------------------------------
-
-
-class StepsSoFar:
-    """The losses of a run's steps, of which only the new ones are read at each look."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._steps: Steps | None = None
-
-    def read(self, run_id: str) -> Steps:
-        """Return all of them."""
-        with self._lock:
-            known = self._steps
-            last = int(known.step[-1]) if known is not None and len(known.step) else 0
-            new = store().steps(run_id, after=last)
-            if known is None:
-                self._steps = new
-            elif len(new.step):
-                self._steps = Steps(
-                    np.concatenate([known.step, new.step]),
-                    np.concatenate([known.seconds, new.seconds]),
-                    np.concatenate([known.loss, new.loss]),
-                )
-            return self._steps or new
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def steps_so_far(run_id: str, rewinds: int = 0) -> StepsSoFar:
-    """Return the losses of a run's steps, for whoever looks at it.
-
-    A run that has gone on from an earlier point (`Run.rewinds`) is read anew from its beginning.
-    """
-    return StepsSoFar()
 
 
 class Pictures(NamedTuple):
@@ -199,15 +178,16 @@ def pictures(run: Run, info: SnapshotInfo) -> Pictures:
         WeightsError: The snapshot is gone or damaged.
         DataError: Its data set is not here.
     """
-    return _pictures(str(store().path), run.run_id, run.config, info)
+    return _pictures((str(store().path), run.run_id, info), run.config)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _pictures(store_path: str, run_id: str, config: RunConfig, info: SnapshotInfo) -> Pictures:
-    data = dataset(config.dataset)
+def _pictures(key: tuple[str, str, SnapshotInfo], _config: RunConfig) -> Pictures:
+    store_path, run_id, info = key
+    data = dataset(_config.dataset)
     snapshot = load_snapshot(_store_at(store_path), run_id, info)
     wrong = worst_mistakes(snapshot.validation_probabilities, data.y_validation, MOST_MISTAKES)
-    network = snapshot.network(config, data.n_features, data.n_classes)
+    network = snapshot.network(_config, data.n_features, data.n_classes)
     weights: npt.NDArray[np.float32] = network.layers[0].weight
     counts = confusion_counts(data.y_validation, snapshot.validation_predictions, data.n_classes)
     return Pictures(

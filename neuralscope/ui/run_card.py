@@ -13,9 +13,19 @@ import streamlit as st
 from neuralscope import charts
 from neuralscope.errors import StoreError
 from neuralscope.runs import QUEUED, SETTINGS, Run, RunConfig
-from neuralscope.runs.store import LONGEST_NAME, LONGEST_NOTES
-from neuralscope.ui import chart, contestants, lineage_panel, resources, run_query, sharing, words
-from neuralscope.ui.run_view import BADGES, points_of
+from neuralscope.runs.records import LONGEST_NAME, LONGEST_NOTES
+from neuralscope.ui import (
+    chart,
+    contestants,
+    lineage_panel,
+    resources,
+    run_query,
+    sharing,
+    unreadable,
+    words,
+)
+from neuralscope.ui.curves import QUANTITIES, points_of
+from neuralscope.ui.run_view import BADGES
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at a run that is live."""
@@ -68,15 +78,16 @@ def _progress(run_id: str, status: str) -> None:
     with settings:
         _settings(run.config)
     with curves:
+        unreadable.tell_rows(store.count_unreadable_rows(run_id))
         if not len(epochs.epoch):
             st.caption("There are no curves yet.")
             return
-        for place, quantity in zip(st.columns(2), ("accuracy", "loss"), strict=True):
+        for place, quantity in zip(st.columns(2), reversed(QUANTITIES), strict=True):
             parent = store.epochs(run.parent_id) if run.is_fork and run.parent_id else None
             figure = charts.learning_curves(
                 points_of(epochs, quantity),
                 parent=points_of(parent, quantity) if parent and len(parent.epoch) else None,
-                quantity=quantity,  # type: ignore[arg-type]
+                quantity=quantity,
                 moving=run.is_active,
                 height=CURVE_HEIGHT,
             )

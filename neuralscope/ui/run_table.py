@@ -16,7 +16,7 @@ import streamlit as st
 from neuralscope.data import dataset_title
 from neuralscope.runs import Run
 from neuralscope.runs.listing import Listing
-from neuralscope.ui import run_query, words
+from neuralscope.ui import chart, run_query, words
 from neuralscope.ui.run_view import BADGES
 
 LABELS = {
@@ -85,7 +85,7 @@ def show(listing: Listing, curves: dict[str, list[float]], on_choice: Callable[[
         on_choice()
 
     ticked = set(run_query.get("runs"))
-    st.dataframe(
+    chart.grid(
         as_frame(listing, curves),
         key=table,
         on_select=chosen,

@@ -1,22 +1,21 @@
 """A run as it stands: live while it is active, calm once it has ended.
 
-Everything is read from the store, twice a second while the run is live, in a fragment of its own:
-the rest of the page is left alone, and training, in its own process, is not slowed by it.
+Everything is read from the store, twice a second while the run is live (less often for a crowd, see
+`turns`), in a fragment of its own: the rest of the page is left alone, and training, in its own
+process, is not slowed by it.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from neuralscope import charts
 from neuralscope.analysis import (
     Grade,
-    find_overfitting,
     judge_accuracy,
     tell_baseline,
     tell_overfitting,
@@ -35,23 +34,25 @@ from neuralscope.runs import (
     Epochs,
     Run,
     SnapshotInfo,
-    Steps,
     Store,
-    list_snapshots,
     when,
 )
 from neuralscope.ui import (
     chart,
     config_form,
+    curves,
     health_table,
     lineage_panel,
     place,
+    progress,
     resources,
     scrubber,
+    turns,
+    unreadable,
     words,
 )
 from neuralscope.ui.config_form import RATE_STEPS
-from neuralscope.ui.scrubber import REDRAW_EVERY
+from neuralscope.ui.progress import Progress
 
 FIRST_LOOK_EVERY = 0.1
 FIRST_LOOKS_FOR = 5.0
@@ -61,10 +62,8 @@ it is looked for so eagerly."""
 SILENT_AFTER = 5.0
 """Seconds after which a command that was not taken is remarkable."""
 
-MOST_BINS = 250
 METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
 MANY_EPOCHS, WIDE_METRIC = 1_000, 224  # of which '1,000 of 1,000' would be cut off in that
-MARKED_EVENTS = ("paused", "resumed", "learning_rate", "restored", "continued", "forked")
 
 BADGES: dict[str, tuple[str, Any, str]] = {
     QUEUED: ("Queued", "gray", ":material/hourglass_empty:"),
@@ -102,7 +101,7 @@ def show(run: Run) -> None:
 
 def _pace(run: Run) -> float | None:
     """Return the seconds until the next look: here a live run goes on moving in any case."""
-    return REDRAW_EVERY if run.is_active else scrubber.pace(run)
+    return turns.pace() if run.is_active else scrubber.pace(run)
 
 
 def _is_awaited(run: Run) -> bool:
@@ -111,7 +110,7 @@ def _is_awaited(run: Run) -> bool:
         run.is_active
         and not run.step
         and time.time() - run.created < FIRST_LOOKS_FOR
-        and not len(resources.store().epochs(run.run_id).epoch)
+        and progress.state_of(run).epoch < 0
     )
 
 
@@ -130,6 +129,7 @@ def _await_first_point(run_id: str, status: str) -> None:
         st.rerun()
 
 
+@turns.take()
 def _look(run_id: str, every: float | None) -> None:
     run = _read(run_id)
     if run is None:
@@ -149,18 +149,18 @@ def _read(run_id: str) -> Run | None:
 
 def _draw(run: Run) -> None:
     store = resources.store()
-    epochs = store.epochs(run.run_id)
+    so_far = progress.read(run)
     _headline(run)
     if run.is_active:
         _commands(store, run)
     else:
         _outcome(run)
     lineage_panel.show(run)
-    _figures(run, epochs)
-    snapshots = list_snapshots(store, run.run_id)
+    _figures(run, so_far.epochs)
+    snapshots = so_far.snapshots
     shown = scrubber.seek(run, snapshots) if snapshots else None
-    _curves(store, run, epochs, shown)
-    health_table.show(store, run, epochs)
+    _curves(run, so_far, shown)
+    health_table.show(store, run, so_far.epochs)
     is_first_point = st.session_state.pop("first_point", None) == run.run_id
     # The next look of a live run draws the rest.
     if snapshots and not (is_first_point and run.is_active):
@@ -400,7 +400,7 @@ def _figures(run: Run, epochs: Epochs) -> None:
 # Curves ------------------------------------------------------------------------------------------
 
 
-def _curves(store: Store, run: Run, epochs: Epochs, shown: SnapshotInfo | None) -> None:
+def _curves(run: Run, so_far: Progress, shown: SnapshotInfo | None) -> None:
     st.subheader("Learning curves", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", key="curve_options"):
         x_axis = st.segmented_control(
@@ -414,43 +414,15 @@ def _curves(store: Store, run: Run, epochs: Epochs, shown: SnapshotInfo | None) 
         log = st.toggle("Log scale", key="curves_log")
         zoomed = chart.zoom("curves_zoom")
         smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="curves_smoothing", width=240)
-    if not len(epochs.epoch):
+    with st.empty():
+        unreadable.tell_rows(so_far.n_unreadable)
+    if not len(so_far.epochs.epoch):
         st.caption("The first point appears as soon as the data is loaded.")
         return
 
-    overfitting = find_overfitting(epochs.epoch, epochs.train_loss, epochs.validation_loss)
-    events = store.events(run.run_id)
-    steps = resources.steps_so_far(run.run_id, run.rewinds).read(run.run_id)
-    marks = [
-        (_along(x_axis, event.step, event.seconds, run.steps_per_epoch), event.text)
-        for event in events
-        if event.kind in MARKED_EVENTS
-    ]
-    marks_of_loss = list(marks)
-    if overfitting is not None:
-        at = int(np.searchsorted(epochs.epoch, overfitting.since))
-        place = {"epoch": epochs.epoch, "step": epochs.step, "time": epochs.seconds}[x_axis][at]
-        marks_of_loss.append((float(place), f"overfitting since epoch {overfitting.since:,}"))
-    shown_at = None
-    if shown is not None:
-        shown_at = _along(x_axis, shown.step, shown.seconds, run.steps_per_epoch)
-    batches = charts.thin(_steps_along(x_axis, steps, run.steps_per_epoch), steps.loss, MOST_BINS)
-    parent = store.epochs(run.parent_id) if run.is_fork and run.parent_id else None
-    left, right = st.columns(2)
-    for column, quantity in ((left, "loss"), (right, "accuracy")):
-        figure = charts.learning_curves(
-            points_of(epochs, quantity),
-            batches=batches if quantity == "loss" else None,
-            parent=points_of(parent, quantity) if parent and len(parent.epoch) else None,
-            marks=marks_of_loss if quantity == "loss" else marks,
-            quantity=quantity,  # type: ignore[arg-type]
-            x_axis=x_axis,  # type: ignore[arg-type]
-            log=log,
-            zoomed=zoomed,
-            smoothing=smoothing,
-            shown_at=shown_at,
-            moving=run.is_active,
-        )
+    way = curves.Way(x_axis, log, zoomed, smoothing)  # type: ignore[arg-type]
+    drawn = curves.draw(run, so_far, shown, way)
+    for column, (quantity, figure) in zip(st.columns(2), drawn.figures.items(), strict=True):
         with column:
             what = f"{quantity.capitalize()} of the run"
             chart.draw(figure, what, key=f"curves_{quantity}", of=run)
@@ -461,38 +433,14 @@ def _curves(store: Store, run: Run, epochs: Epochs, shown: SnapshotInfo | None) 
     )
     # The place is always taken: else all that follows would be drawn anew.
     with st.empty():
-        # A run whose best weights were restored has got over it.
-        if overfitting is not None and all(event.kind != "restored" for event in events):
-            st.warning(tell_overfitting(overfitting), icon=":material/call_split:")
-
-
-def points_of(epochs: Epochs, quantity: str) -> charts.EpochPoints:
-    """Return what the learning curves draw of 'loss' or 'accuracy'."""
-    return charts.EpochPoints(
-        epochs.epoch,
-        epochs.seconds,
-        epochs.step,
-        getattr(epochs, f"train_{quantity}"),
-        getattr(epochs, f"validation_{quantity}"),
-    )
-
-
-def _along(x_axis: str, step: int, seconds: float, steps_per_epoch: int) -> float:
-    return {"epoch": step / max(steps_per_epoch, 1), "step": step, "time": seconds}[x_axis]
-
-
-def _steps_along(x_axis: str, steps: Steps, steps_per_epoch: int) -> np.ndarray[Any, Any]:
-    return {
-        "epoch": steps.step / max(steps_per_epoch, 1),
-        "step": steps.step,
-        "time": steps.seconds,
-    }[x_axis]
+        if drawn.overfitting is not None:
+            st.warning(tell_overfitting(drawn.overfitting), icon=":material/call_split:")
 
 
 # The network as it is now ------------------------------------------------------------------------
 
 
-def _moment(run: Run, snapshots: list[SnapshotInfo]) -> None:
+def _moment(run: Run, snapshots: Sequence[SnapshotInfo]) -> None:
     """The matrix, the weights and the mistakes of the snapshot that is shown."""
     st.subheader("Inside the network", anchor=False)
     info = scrubber.draw_controls(run, snapshots)

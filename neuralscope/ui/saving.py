@@ -133,7 +133,10 @@ def answer(wanted: Mapping[str, Any], kept: Sequence[Shown]) -> Answer:
 
 
 def csv(content: charts.Figure | pd.DataFrame) -> str:
-    """Return the data of a chart or a table as CSV, with columns that say what they hold."""
+    """Return the data of a chart or a table as CSV, with columns that say what they hold.
+
+    No cell is a formula to a spreadsheet, see `charts.harmless`.
+    """
     if isinstance(content, charts.Figure):
         return _as_csv(charts.saved_rows(content))
     rows = content.reset_index() if content.index.name else content
@@ -141,7 +144,7 @@ def csv(content: charts.Figure | pd.DataFrame) -> str:
 
 
 def _as_csv(rows: pd.DataFrame) -> str:
-    text: str = rows.to_csv(index=False)
+    text: str = charts.harmless(rows).to_csv(index=False)
     return text
 
 

@@ -16,18 +16,15 @@ Shared between pages by session state, and kept in the address:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from neuralscope.errors import DataError, StoreError, WeightsError
 from neuralscope.runs import LATEST, QUEUED, Run, SnapshotInfo, list_snapshots, when
 from neuralscope.runs.listing import is_any, newest
-from neuralscope.ui import address, frame, resources, run_picker, words
+from neuralscope.ui import address, frame, resources, run_picker, turns, words
 from neuralscope.ui.moment import Moment, at
-
-REDRAW_EVERY = 0.5
-"""Seconds between two looks at a live run."""
 
 FRAME_EVERY = 0.6
 """Seconds between two pictures of a film at normal speed."""
@@ -59,9 +56,10 @@ def pace(run: Run) -> float | None:
     if st.session_state.get("film"):
         return _frame_every()
     is_followed = run.is_active and st.session_state.get("epoch_seen") is None
-    return REDRAW_EVERY if is_followed else None
+    return turns.pace() if is_followed else None
 
 
+@turns.take()
 def _look(run_id: str, every: float | None, draw: Draw) -> None:
     """Draw the run as it is now; what a fragment repeats."""
     try:
@@ -90,7 +88,7 @@ def _look(run_id: str, every: float | None, draw: Draw) -> None:
 # The controls ------------------------------------------------------------------------------------
 
 
-def controls(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
+def controls(run: Run, snapshots: Sequence[SnapshotInfo]) -> SnapshotInfo:
     """Draw the scrubber and the play button, and return the snapshot they are at.
 
     Args:
@@ -101,7 +99,7 @@ def controls(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
     return draw_controls(run, snapshots)
 
 
-def seek(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
+def seek(run: Run, snapshots: Sequence[SnapshotInfo]) -> SnapshotInfo:
     """Return the snapshot that is shown now; a film that plays goes on to its next if it is time.
 
     Call it once in each drawing.
@@ -111,7 +109,7 @@ def seek(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
     return stops[_nearest_stop(stops)]
 
 
-def draw_controls(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
+def draw_controls(run: Run, snapshots: Sequence[SnapshotInfo]) -> SnapshotInfo:
     """Draw the controls where `seek` has been called already; see `controls`."""
     stops = _stops(run, snapshots)
     stop = _nearest_stop(stops)
@@ -139,7 +137,7 @@ def draw_controls(run: Run, snapshots: list[SnapshotInfo]) -> SnapshotInfo:
     return info
 
 
-def _stops(run: Run, snapshots: list[SnapshotInfo]) -> dict[str, SnapshotInfo]:
+def _stops(run: Run, snapshots: Sequence[SnapshotInfo]) -> dict[str, SnapshotInfo]:
     """Return what the scrubber can be set to: epochs, and 'latest' where that is not an epoch."""
     stops = {str(info.epoch): info for info in snapshots if info.name != LATEST}
     newest = max(snapshots, key=lambda info: (info.step, info.written))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +12,8 @@ import streamlit as st
 from neuralscope import exports
 from neuralscope.errors import NeuralScopeError
 from neuralscope.exports.onnx_model import MISSING
-from neuralscope.runs import Run, Store, list_snapshots
-from neuralscope.ui import resources
+from neuralscope.runs import Run, list_snapshots, when
+from neuralscope.ui import failures, resources
 from neuralscope.ui.words import plain
 
 MOST_MEGABYTES = 20
@@ -24,34 +23,35 @@ the terminal."""
 
 def show_export(run: Run) -> None:
     """Draw a menu with a button for each format. A file is made only when it is asked for."""
+    st.fragment(_export)(run)  # so that a press draws the menu and not the page
+
+
+def _export(run: Run) -> None:
     store = resources.store()
     with st.popover("Export", icon=":material/download:", key=f"export_{run.run_id}"):
         try:
-            has_network = bool(list_snapshots(store, run.run_id))
+            snapshots = list_snapshots(store, run.run_id)
         except NeuralScopeError as error:
             st.error(plain(str(error)))
             return
-        if not has_network:
-            st.caption("It has no snapshot yet, so there is no network to save.")
+        if snapshots:
+            epoch = when(run, snapshots[-1])
+            st.caption(f"The network is saved as it is at its latest checkpoint, {epoch}.")
+        else:
+            st.caption("It has no checkpoint yet, so there is no network to save.")
         lacks_onnx = find_spec("onnx") is None
         for name, form in exports.FORMATS.items():
-            st.download_button(
+            failures.download_button(
                 form.label,
-                functools.partial(_content, store, run.run_id, name),
+                functools.partial(exports.content, store, run.run_id, name),
+                doing=f"Making the file {form.file_name(run.run_id)}",
                 file_name=form.file_name(run.run_id),
                 mime=form.mime,
                 help=MISSING if name == "onnx" and lacks_onnx else form.description,
-                disabled=(form.needs_network and not has_network)
-                or (name == "onnx" and lacks_onnx),
-                on_click="ignore",
+                disabled=(form.needs_network and not snapshots) or (name == "onnx" and lacks_onnx),
                 width="stretch",
                 key=f"export_{name}_{run.run_id}",
             )
-
-
-def _content(store: Store, run_id: str, form: str) -> io.BytesIO:
-    # Runs when the button is clicked, outside of the page: what fails there, the browser tells.
-    return io.BytesIO(exports.content(store, run_id, form))
 
 
 def show_import() -> None:
@@ -89,8 +89,6 @@ def _bring_in(name: str, content: memoryview) -> tuple[bool, str]:
             path.write_bytes(content)
             run_id = exports.import_file(store, path, name=name)
         run = store.run(run_id)
-    except NeuralScopeError as error:
-        return False, str(error)
-    except OSError as error:
-        return False, f"{name} could not be read: {error.strerror or error}."
+    except Exception as error:  # the upload stays on the page, which must go on
+        return False, failures.explain(error, f"Importing {name}")
     return True, f"Imported {run.name} as run {run_id}. It is now on every page."

@@ -174,3 +174,39 @@ def test_numbers_for_people_become_numbers_and_other_text_stays() -> None:
         }
     )
     pd.testing.assert_frame_equal(charts.readable(written), expected)
+
+
+FORMULAS = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\N{FULLWIDTH EQUALS SIGN}1",
+    '=HYPERLINK("//x")',
+]
+TEXTS = ["my run", "-", "", "'quoted'", "1-2", "a=b", "–5", "'=1"]
+NUMBERS = ["-0.5", "+3", "-1e-05", "-1,234.5", "12"]
+
+
+@pytest.mark.parametrize("guard", ["'", "\N{WORD JOINER}"])
+def test_no_cell_and_no_heading_is_a_formula_and_all_come_back(guard: str) -> None:
+    texts = [*FORMULAS, *TEXTS, *NUMBERS]
+    rows = pd.DataFrame({"text": texts, "=many": [[each] for each in texts], "n": -1.5})
+    safe = charts.harmless(rows, guard)
+    for cell in [
+        *safe["text"],
+        *safe.columns,
+        *(cell for cells in safe.iloc[:, 1] for cell in cells),
+    ]:
+        assert cell in TEXTS + NUMBERS + ["text", "n"] or cell.startswith(guard)
+    assert list(safe["text"])[-len(NUMBERS) :] == NUMBERS
+    assert [cell.removeprefix(guard) for cell in safe["text"]] == texts
+    assert safe["n"].tolist() == rows["n"].tolist()
+
+
+def test_a_table_with_two_columns_of_one_name_stays_one() -> None:
+    rows = pd.DataFrame([["=a", 1, "-b"]], columns=["run", "run", "run"])
+    assert charts.harmless(rows).to_numpy().tolist() == [["'=a", 1, "'-b"]]

@@ -41,8 +41,8 @@ from neuralscope.runs.records import Event, Progress, StepBlock
 from neuralscope.runs.snapshots import SnapshotKeeper
 from neuralscope.runs.trainer import Trainer
 from neuralscope.runs.writer import Writer
-from neuralscope.ui import address, resources
-from tests.writing import owner
+from neuralscope.ui import address, progress, resources
+from tests.writing import owner, take_commands
 
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE = 20.0
@@ -246,7 +246,7 @@ class HandRun:
 
     def commands(self) -> list[tuple[str, float | None]]:
         """Return what has been asked of the trainer since the last time."""
-        return [tuple(command) for command in owner(self.store, self.run_id).take_commands()]
+        return [tuple(command) for command in take_commands(self.store, self.run_id)]
 
 
 class Runs:
@@ -306,6 +306,12 @@ def config(**settings: Any) -> RunConfig:
 def quick_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure how long an epoch takes for a moment only: each opening of the Train page does."""
     monkeypatch.setattr(estimate, "MOST_SECONDS", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def nothing_shared_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each look read what a test has just written, however soon after the look before."""
+    monkeypatch.setattr(progress, "LONGEST_SHARED", 0.0)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from neuralscope.runs.curves import epochs_of
 from neuralscope.runs.records import Progress
 from neuralscope.runs.writer import Writer
 from neuralscope.ui import race
-from tests.writing import owner
+from tests.writing import owner, take_commands
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Page, Runs
@@ -233,7 +233,7 @@ def test_all_can_be_stopped(store: Store, runs: Runs, no_trainers: None, opened:
     track = Track(store).learn(0, FAST[:1])
     opened(race=track.race_id).click("Stop all")
     for run in track.race.runs:
-        assert [command.kind for command in owner(store, run.run_id).take_commands()] == ["stop"]
+        assert [command.kind for command in take_commands(store, run.run_id)] == ["stop"]
 
 
 def test_one_thing_leads_to_another(

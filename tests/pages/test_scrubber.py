@@ -336,14 +336,14 @@ def test_another_run_can_be_chosen(look: Open, runs: Runs, run: Run) -> None:
 def test_the_losses_of_a_live_run_are_read_on_from_where_the_last_look_ended(
     runs: Runs, store: Store
 ) -> None:
-    from neuralscope.ui import resources
+    from neuralscope.ui import curves
 
     run = runs.running(learned=1)
-    so_far = resources.StepsSoFar()
+    so_far = curves.StepsSoFar(run.run_id)
     for epochs in (1, 2, 3):
         if epochs > 1:
             run.learn(epochs)
-        for known, stored in zip(so_far.read(run.run_id), store.steps(run.run_id), strict=True):
+        for known, stored in zip(so_far.read(), store.steps(run.run_id), strict=True):
             np.testing.assert_array_equal(known, stored)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from neuralscope import exports
@@ -60,18 +61,28 @@ def test_no_file_is_made_before_it_is_asked_for(
     shown(sharing.show_export, run)
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_what_a_button_gives_is_the_export(form: str, store: Store, runs: Any) -> None:
+def test_what_a_button_gives_is_the_export(
+    store: Store, runs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: dict[str, Callable[[], Any]] = {}
+
+    def note(label: str, data: Callable[[], Any], **_: object) -> None:
+        files[label] = data
+
+    monkeypatch.setattr(st, "download_button", note)
     run = runs.finished()
-    content = sharing._content(store, run.run_id, form).read()
-    assert len(content) == pytest.approx(len(exports.content(store, run.run_id, form)), rel=0.1)
+    app = shown(sharing.show_export, run)
+    for name, form in FORMATS.items():
+        content = files[form.label]().read()
+        assert len(content) == pytest.approx(len(exports.content(store, run.run_id, name)), rel=0.1)
+    assert "latest checkpoint, epoch 2." in app.caption[0].value
 
 
-def test_without_a_snapshot_the_network_cannot_be_saved(store: Store, runs: Any) -> None:
+def test_without_a_checkpoint_the_network_cannot_be_saved(store: Store, runs: Any) -> None:
     app = shown(sharing.show_export, store.run(runs.queued().run_id))
     off = {each.label for each in app.download_button if each.disabled}
     assert off == {each.label for each in FORMATS.values() if each.needs_network}
-    assert "no snapshot yet" in app.caption[0].value
+    assert "no checkpoint yet" in app.caption[0].value
 
 
 def test_without_the_package_onnx_its_button_says_how_to_get_it(

@@ -522,6 +522,12 @@ def ended(store: Store, status: str, **columns: Any) -> Run:
         ("finished", {"epoch": 5}, 6, ""),
         ("finished", {"epoch": 5, "best_epoch": 4, "patience": 3}, 6, ""),
         ("stopped", {"epoch": 2}, 2, "has already trained 2 epochs; ask for more"),
+        (
+            "finished",
+            {"epoch": 10_000},
+            None,
+            "has finished 10,000 epochs, the most that a run can have",
+        ),
         ("finished", {"epoch": 5}, None, "has finished all its 5 epochs; give it more"),
         ("finished", {"epoch": 5}, 5, "has already trained 5 epochs; ask for more"),
         ("finished", {"epoch": 5}, 1, "has already trained 5 epochs; ask for more"),

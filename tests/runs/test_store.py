@@ -28,7 +28,7 @@ from neuralscope.runs.records import (
 )
 from neuralscope.runs.store import slots
 from neuralscope.runs.writer import Disowned, Writer
-from tests.writing import owner
+from tests.writing import owner, take_commands
 
 Query = Callable[..., list[Any]]
 
@@ -282,20 +282,20 @@ def test_events_come_back_in_order(store: Store, config: RunConfig) -> None:
 def test_commands_are_taken_once_and_in_order(store: Store, config: RunConfig) -> None:
     run_id, other = store.create(config), store.create(config)
     assert not owner(store, run_id).has_commands()
-    assert owner(store, run_id).take_commands() == []
+    assert take_commands(store, run_id) == []
     store.send(run_id, "pause")
     store.send(other, "stop")
     store.send(run_id, "learning_rate", 0.05)
     store.send(run_id, "resume")
     assert owner(store, run_id).has_commands()
-    assert owner(store, run_id).take_commands() == [
+    assert take_commands(store, run_id) == [
         Command("pause", None),
         Command("learning_rate", 0.05),
         Command("resume", None),
     ]
     assert not owner(store, run_id).has_commands()
-    assert owner(store, run_id).take_commands() == []
-    assert owner(store, other).take_commands() == [Command("stop", None)]
+    assert take_commands(store, run_id) == []
+    assert take_commands(store, other) == [Command("stop", None)]
 
 
 @pytest.mark.parametrize("value", [None, 0, -1, 11, float("nan"), "0.1", True])
@@ -331,10 +331,10 @@ def test_commands_that_a_dead_trainer_left_are_void(store: Store, config: RunCon
     run_id = store.create(config)
     store.send(run_id, "pause")  # while the first trainer is starting: meant for it
     Writer(store, run_id, "first").adopt()
-    assert owner(store, run_id).take_commands() == [Command("pause", None)]
+    assert take_commands(store, run_id) == [Command("pause", None)]
     store.send(run_id, "stop")  # nobody lived to take it
     Writer(store, run_id, "second").adopt()
-    assert owner(store, run_id).take_commands() == []
+    assert take_commands(store, run_id) == []
 
 
 # Life and death ----------------------------------------------------------------------------------

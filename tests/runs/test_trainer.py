@@ -217,6 +217,18 @@ def test_an_error_in_the_middle_of_training_is_kept_too(store: Store, config: Ru
 
     run = Trainer(store, store.create(config), on_record=trip).run()
     assert (run.status, run.message) == ("failed", "The disk is full.")
+    assert run.step == len(store.steps(run.run_id).step) == 50  # and what came out before
+
+
+def test_what_cannot_be_written_down_does_not_keep_the_reason_from_it(
+    store: Store, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise StoreError("The run store failed: a number does not fit.")
+
+    monkeypatch.setattr(Writer, "record", refuse)
+    run = Trainer(store, store.create(config)).run()
+    assert (run.status, run.message) == ("failed", "The run store failed: a number does not fit.")
 
 
 def test_a_store_that_cannot_be_written_any_more_ends_it(

@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from neuralscope.ui import chart
 from neuralscope.ui.saving import MOST_KEPT
 
 CHECKOUT = Path(__file__).parents[2]
 SOURCES = sorted([*(CHECKOUT / "pages").glob("*.py"), *(CHECKOUT / "neuralscope/ui").glob("*.py")])
 CHARTS = {
     *("vega_lite_chart", "altair_chart", "line_chart", "bar_chart", "area_chart", "scatter_chart"),
-    *("pyplot", "plotly_chart", "graphviz_chart"),
+    *("pyplot", "plotly_chart", "graphviz_chart", "dataframe", "data_editor"),
 }
 PLACES = {"chart.py", "saving.py"}
 
@@ -122,3 +125,10 @@ def test_what_another_page_showed_is_forgotten() -> None:
     app.run()
     assert not app.exception
     assert list(names(app)) == ["bars"]
+
+
+def test_what_streamlit_lets_download_holds_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[pd.DataFrame] = []
+    monkeypatch.setattr(st, "dataframe", lambda rows, **_: drawn.append(rows))
+    chart.grid(pd.DataFrame({"Run": ["=1+1"], "+Best": [-0.5]}))
+    assert drawn[0].to_csv(index=False) == "Run,\u2060+Best\n\u2060=1+1,-0.5\n"

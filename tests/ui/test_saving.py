@@ -46,6 +46,12 @@ def test_a_chart_of_thousands_of_marks_is_drawn_once_more_as_wide_as_it_was() ->
     assert said.csv is None
 
 
+def test_a_saved_table_holds_no_formula() -> None:
+    rows = pd.DataFrame({"Run": ["=1+1", "mine"], "Right": ["-98.5 %", "2 %"]})
+    said = saving.csv(rows)
+    assert said.splitlines() == ["Run,Right (%)", "'=1+1,-98.5", "mine,2.0"]
+
+
 @pytest.mark.parametrize(("asked", "drawn"), [(0, 1), (-5, 1), (10**9, saving.MOST_PIXELS)])
 def test_no_width_is_out_of_reason(asked: int, drawn: int) -> None:
     said = answer({"format": "png", "what": "A chart", "width": asked}, KEPT)
