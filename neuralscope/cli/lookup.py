@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuralscope.cli.status import Mistake
-from neuralscope.errors import RunNotFound
+from neuralscope.errors import RunNotFound, RunUnreadable, quoted
 
 if TYPE_CHECKING:
     from neuralscope.runs import Run, Store
+    from neuralscope.runs.records import UnreadableRun
 
 
 @contextlib.contextmanager
@@ -34,8 +35,14 @@ def store_with(run_id: str, options: argparse.Namespace) -> Iterator[Store]:
     """Open the store in which a run should be. Raises RunNotFound if there is no store."""
     with existing_store(options) as (store, path):
         if store is None:
-            raise RunNotFound(f"There is no run {run_id!r} in the store {path}.")
+            raise RunNotFound(f"There is no run {quoted(run_id)} in the store {path}.")
         yield store
+
+
+def find_unreadable(store: Store, given: str) -> UnreadableRun | None:
+    """Return the run with this id, or of this name in `runs list`, if it cannot be read."""
+    runs = store.unreadable(most=1_000_000).runs
+    return next((run for run in runs if run.run_id == given), None)
 
 
 def find_run(store: Store, given: str) -> Run:
@@ -45,5 +52,7 @@ def find_run(store: Store, given: str) -> Run:
     if len(runs) > 1:
         raise Mistake(f"{len(runs)} runs begin with {given!r}; give more of the id.")
     if not runs:
-        raise RunNotFound(f"There is no run {given[:60]!r} in the store {store.path}.")
+        if unreadable := find_unreadable(store, given):
+            raise RunUnreadable(f"Run {unreadable.run_id} cannot be read: {unreadable.reason}.")
+        raise RunNotFound(f"There is no run {quoted(given)} in the store {store.path}.")
     return runs[0]

@@ -9,15 +9,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from neuralscope.cli import compare, control, importing, remarks, resume
-from neuralscope.cli.lookup import existing_store, find_run, store_with
+from neuralscope.cli.lookup import existing_store, find_run, find_unreadable, store_with
 from neuralscope.cli.parser import Command, add_commands, add_json, add_store
 from neuralscope.cli.printing import plain, print_facts, print_json, print_table
 from neuralscope.cli.status import DONE, Mistake
+from neuralscope.cli.status_line import say
 from neuralscope.cli.words import age, date, duration, number, one_line, percent
 from neuralscope.errors import StoreError
 
 if TYPE_CHECKING:
     from neuralscope.runs import EpochHealth, Run
+    from neuralscope.runs.records import UnreadableRun, UnreadableRuns
+
+MOST_TOLD = 10
+"""Runs that cannot be read of which `list` tells the reason."""
+
+LOG_LINES = 20
+"""Lines of a training process's log that are shown: a traceback's end."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,13 +40,25 @@ def _add_list_arguments(parser: argparse.ArgumentParser) -> None:
 def _list(options: argparse.Namespace) -> int:
     with existing_store(options) as (store, path):
         runs = store.runs() if store else []
+        unreadable = store.unreadable() if store else None
+    if unreadable is not None and unreadable.total:
+        _tell_unreadable(unreadable, options)
     if options.json:
         print_json(runs)
-    elif not runs:
-        print(f"There are no runs in {path} yet. Start one with: python -m neuralscope train")
-    else:
+    elif runs:
         _print_runs(runs)
+    elif not unreadable or not unreadable.total:
+        print(f"There are no runs in {path} yet. Start one with: python -m neuralscope train")
     return DONE
+
+
+def _tell_unreadable(unreadable: UnreadableRuns, options: argparse.Namespace) -> None:
+    """Say on standard error which runs the list lacks, and what can be done with them."""
+    for run in unreadable.runs[:MOST_TOLD]:
+        say(f"run {run.run_id} cannot be read: {run.reason}", options)
+    if unreadable.total > MOST_TOLD:
+        say(f"{unreadable.total - MOST_TOLD:,} more cannot be read either", options)
+    say("'runs raw RUN_ID' prints what is stored of one, 'runs delete RUN_ID' deletes it", options)
 
 
 def _print_runs(runs: Sequence[Run]) -> None:
@@ -75,7 +95,7 @@ def _show(options: argparse.Namespace) -> int:
         epochs, events = store.epochs(run.run_id), store.events(run.run_id)
         snapshots = list_snapshots(store, run.run_id)
         health = store.health(run.run_id, last=1)
-        folder = store.folder(run.run_id)
+        folder, log = store.folder(run.run_id), store.log(run.run_id)
     table = [dict(zip(epochs._fields, row, strict=True)) for row in zip(*epochs, strict=True)]
     if options.json:
         print_json(
@@ -86,6 +106,7 @@ def _show(options: argparse.Namespace) -> int:
                 "health": _health_as_plain(health[-1]) if health else None,
                 "snapshots": snapshots,
                 "folder": str(folder),
+                "log": log,
             }
         )
         return DONE
@@ -110,6 +131,11 @@ def _show(options: argparse.Namespace) -> int:
         ]
         head = ("epoch", "loss", "val. loss", "accuracy", "val. accuracy", "after")
         print_table([head, *rows_of_text], right=range(6))
+    if log:
+        print(f"\nprinted by its training process, in {folder}:")
+        for line in log.splitlines()[-LOG_LINES:]:
+            # Indented as it was, but for what would steer the terminal.
+            print("    " + "".join(c if c.isprintable() else " " for c in line))
     return DONE
 
 
@@ -163,11 +189,16 @@ def _add_delete_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _delete(options: argparse.Namespace) -> int:
+    from neuralscope.runs import Run
+
     with store_with(options.run_ids[0], options) as store:
         # All of them are looked up before one is touched; named twice, a run is one run still.
-        runs = {run.run_id: run for run in (find_run(store, given) for given in options.run_ids)}
+        runs: dict[str, Run | UnreadableRun] = {}
+        for given in options.run_ids:
+            run = find_unreadable(store, given) or find_run(store, given)
+            runs[run.run_id] = run
         for run in runs.values():
-            if run.is_active:
+            if isinstance(run, Run) and run.is_active:
                 raise StoreError(f"Run {run.run_id} is still {run.status}; stop it first.")
         named = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
         if not options.yes and not _confirmed(f"Delete {named}, with curves and snapshots?"):
@@ -176,6 +207,21 @@ def _delete(options: argparse.Namespace) -> int:
         for run_id in runs:
             store.delete(run_id)
         print(f"Deleted {named}.")
+    return DONE
+
+
+def _add_raw_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_id", metavar="RUN_ID", help="a run that cannot be read")
+    add_store(parser)
+
+
+def _raw(options: argparse.Namespace) -> int:
+    from neuralscope.exports import raw_rows
+
+    with store_with(options.run_id, options) as store:
+        unreadable = find_unreadable(store, options.run_id)
+        run_id = unreadable.run_id if unreadable else find_run(store, options.run_id).run_id
+        print(raw_rows(store, run_id))
     return DONE
 
 
@@ -198,6 +244,7 @@ COMMANDS = {
     **control.COMMANDS,
     "reproduce": resume.REPRODUCE,
     "import": importing.COMMAND,
+    "raw": Command("print the rows of a run as JSON, sound or not", _add_raw_arguments, _raw),
     "delete": Command("delete runs with their snapshots", _add_delete_arguments, _delete),
 }
 COMMAND = Command("list, show, compare, tag, stop, import or delete runs", _add_arguments)

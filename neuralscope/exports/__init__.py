@@ -11,6 +11,8 @@ script          python
 report          html; its page is report.html
 differences     what runs differ in, for sentences and tables
 run_file        run, out and in
+measurements    the curves in a run file
+raw_rows        the rows of a run that cannot be read
 fields          reading a stranger's JSON
 snapshot_check  what the snapshots in a run file must be like
 bare_weights    a finished run made of a weights file
@@ -19,5 +21,6 @@ arrival         import
 
 from neuralscope.exports.arrival import import_file
 from neuralscope.exports.formats import FORMATS, Format, content, write
+from neuralscope.exports.raw_rows import raw_rows
 
-__all__ = ["FORMATS", "Format", "content", "import_file", "write"]
+__all__ = ["FORMATS", "Format", "content", "import_file", "raw_rows", "write"]

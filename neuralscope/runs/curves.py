@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import numpy as np
-
+from neuralscope.runs.columns import EPOCHS
 from neuralscope.runs.records import Epochs
+from neuralscope.runs.rows import epochs_from
 from neuralscope.runs.store import Store
 
 MOST_EPOCHS = 2000
@@ -35,7 +35,8 @@ def epochs_of(store: Store, run_ids: Iterable[str], most: int = MOST_EPOCHS) -> 
     with store.database.reading() as db:
         last = dict(
             db.execute(
-                f"SELECT run_id, max(epoch) FROM epochs WHERE run_id IN ({marks}) GROUP BY run_id",
+                f"SELECT run_id, max(epoch) FROM {EPOCHS} "
+                f"WHERE run_id IN ({marks}) GROUP BY run_id",
                 wanted,
             ).fetchall()
         )
@@ -45,16 +46,10 @@ def epochs_of(store: Store, run_ids: Iterable[str], most: int = MOST_EPOCHS) -> 
             values = ", ".join(["(?, ?, ?)"] * len(spread))
             found = db.execute(
                 f"WITH wanted (id, stride, last) AS (VALUES {values}) "
-                f"SELECT run_id, {_COLUMNS} FROM wanted JOIN epochs ON run_id = id "
+                f"SELECT run_id, {_COLUMNS} FROM wanted JOIN {EPOCHS} ON run_id = id "
                 "WHERE epoch % stride = 0 OR epoch = last ORDER BY run_id, epoch",
                 [value for each in spread for value in each],
             )
             for run_id, *measured in found:
                 rows[run_id].append(tuple(measured))
-    return {run_id: _as_epochs(values) for run_id, values in rows.items()}
-
-
-def _as_epochs(rows: list[tuple[float, ...]]) -> Epochs:
-    table = np.array(rows, np.float64).reshape(-1, len(Epochs._fields))
-    epoch, step, *values = table.T
-    return Epochs(epoch.astype(np.int64), step.astype(np.int64), *values)
+    return {run_id: epochs_from(values) for run_id, values in rows.items()}

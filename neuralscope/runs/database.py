@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from neuralscope.errors import StoreBusy, StoreError, StoreFull
+from neuralscope.runs.columns import is_sound_json, json_fault
 
 FILE_NAME = "neuralscope.sqlite3"
 APPLICATION_ID = 0x4E53_6370  # 'NScp': tells our databases from other people's
@@ -449,6 +450,8 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
+    for function in (json_fault, is_sound_json):  # which `columns` asks for
+        connection.create_function(function.__name__, -1, function, deterministic=True)
     connection.row_factory = sqlite3.Row
     # A damaged name must not hide the runs around it.
     connection.text_factory = lambda raw: raw.decode(errors="replace")

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neuralscope.engine import LayerHealth
 from neuralscope.errors import StoreError
 from neuralscope.runs.records import EpochHealth, Epochs, Event, Run, StepBlock
@@ -52,20 +50,11 @@ def detach(store: Store, run_id: str) -> DetachedRun:
         RunNotFound: There is no such run.
     """
     run = store.run(run_id)
-    with store.database.reading() as db:
-        rows = db.execute(
-            "SELECT first_step, first_seconds, last_seconds, losses FROM step_blocks "
-            "WHERE run_id = ? ORDER BY first_step",
-            (run_id,),
-        ).fetchall()
     return DetachedRun(
         run=run,
         epochs=store.epochs(run_id),
         health=tuple(store.health(run_id)),
-        blocks=tuple(
-            StepBlock(first, began, ended, np.frombuffer(losses, "<f4"))
-            for first, began, ended, losses in rows
-        ),
+        blocks=tuple(store.step_blocks(run_id)),
         events=tuple(store.events(run_id)),
         snapshots=tuple(list_snapshots(store, run_id)),
     )

@@ -10,26 +10,28 @@ import contextlib
 import json
 import math
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from neuralscope.errors import StoreError
-from neuralscope.runs import rows as run_rows
+from neuralscope.errors import RunNotFound, RunUnreadable, StoreError
+from neuralscope.runs.columns import EPOCHS, IS_TRASHED, RUNS
 from neuralscope.runs.database import Database
 from neuralscope.runs.records import ACTIVE, INTERRUPTED, Run
+from neuralscope.runs.rows import key_of
 from neuralscope.runs.store import Store
 
-# A row that is no JSON would make json_extract fail for all of them.
-_CONFIG = "CASE WHEN json_valid(config) THEN config ELSE '{}' END"
-_TAGS = "CASE WHEN json_valid(tags) THEN tags ELSE '[]' END"
+# A row that is no JSON would make json_extract fail for all of them; SQLite may ask for it before
+# it asks whether the row can be trusted.
+_CONFIG = "CASE WHEN json_valid(CAST(config AS TEXT)) THEN CAST(config AS TEXT) ELSE '{}' END"
+_TAGS = "CASE WHEN json_valid(CAST(tags AS TEXT)) THEN CAST(tags AS TEXT) ELSE '[]' END"
 _STATUS = (
-    f"CASE WHEN status IN ({', '.join(repr(each) for each in ACTIVE)}) AND heartbeat < :lost "
+    f"CASE WHEN status IN ({', '.join(repr(each) for each in ACTIVE)}) "
+    "AND run_id NOT IN (SELECT value FROM json_each(:held)) "
     f"THEN '{INTERRUPTED}' ELSE status END"
 )
 _LAST = (
-    "(SELECT validation_accuracy FROM epochs WHERE epochs.run_id = runs.run_id "
+    f"(SELECT validation_accuracy FROM {EPOCHS} WHERE epochs.run_id = runs.run_id "
     "AND epochs.epoch > 0 ORDER BY epochs.epoch DESC LIMIT 1)"
 )
 
@@ -96,7 +98,8 @@ class Listing:
     """A page of a list of runs.
 
     Attributes:
-        runs: Those on the page, in order. One whose row cannot be understood is left out.
+        runs: Those on the page, in order. Those that cannot be read are on none: see
+            `Store.unreadable`.
         total: How many there are on all pages.
         last: The validation accuracy after the last epoch of each run on the page, by its id; those
             that have not completed an epoch are not in it.
@@ -123,15 +126,16 @@ def list_runs(store: Store, query: Query) -> Listing:
     if query.sort not in SORTS:
         raise StoreError(f"Runs are sorted by {', '.join(SORTS)}, not by {query.sort[:40]!r}.")
     where, values = _conditions(query)
+    values["held"] = json.dumps(store.held())
     sort = SORTS[query.sort]
     order = f"({sort}) IS NULL, {sort} {'DESC' if query.descending else 'ASC'}, "
     if query.sort == "created":  # which the index of the table is sorted by
         order = ""
     direction = "ASC" if query.sort == "created" and not query.descending else "DESC"
     with _reading(store.database) as db:
-        total = db.execute(f"SELECT count(*) FROM runs WHERE {where}", values).fetchone()[0]
+        total = db.execute(f"SELECT count(*) FROM {RUNS} WHERE {where}", values).fetchone()[0]
         rows = db.execute(
-            f"SELECT run_id, {_LAST} AS last FROM runs WHERE {where} "
+            f"SELECT run_id, {_LAST} AS last FROM {RUNS} WHERE {where} "
             f"ORDER BY {order}created {direction}, run_id {direction} LIMIT :limit OFFSET :offset",
             {**values, "limit": query.limit, "offset": query.offset},
         ).fetchall()
@@ -160,7 +164,7 @@ def newest(store: Store, limit: int, *, dataset: str = "") -> list[Run]:
 
 def _conditions(query: Query) -> tuple[str, dict[str, object]]:
     """Return the SQL of what a query asks for, and the values in it."""
-    values: dict[str, object] = {"lost": time.time() - run_rows.HEARTBEAT_LOST}
+    values: dict[str, object] = {}
     conditions = ["trashed IS NULL"]
     if words := query.search.casefold().split():
         # As bytes: text that is none would fail on its way to a function, and hide all the others.
@@ -206,10 +210,10 @@ def choices(store: Store) -> Choices:
     """Return the data sets and the tags that the runs of a store have."""
     with store.database.reading() as db:
         datasets = db.execute(
-            f"SELECT DISTINCT {_setting('dataset')} AS name FROM runs WHERE trashed IS NULL"
+            f"SELECT DISTINCT {_setting('dataset')} AS name FROM {RUNS} WHERE trashed IS NULL"
         ).fetchall()
         tags = db.execute(
-            f"SELECT DISTINCT value AS name FROM runs, json_each({_TAGS}) "
+            f"SELECT DISTINCT value AS name FROM {RUNS}, json_each({_TAGS}) "
             "WHERE trashed IS NULL AND tags != '[]'"
         ).fetchall()
     return Choices(*(tuple(sorted({str(row["name"]) for row in rows if row["name"] is not None}))
@@ -233,7 +237,7 @@ def accuracy_curves(store: Store, runs: Sequence[Run], points: int = 60) -> dict
     with store.database.reading() as db:
         rows = db.execute(
             f"WITH shown (run_id, stride, last) AS (VALUES {marks}) "
-            "SELECT run_id, validation_accuracy FROM shown JOIN epochs USING (run_id) "
+            f"SELECT run_id, validation_accuracy FROM shown JOIN {EPOCHS} USING (run_id) "
             "WHERE epoch % stride = 0 OR epoch = last ORDER BY run_id, epoch",
             [value for row in shown for value in row],
         ).fetchall()
@@ -246,31 +250,28 @@ def accuracy_curves(store: Store, runs: Sequence[Run], points: int = 60) -> dict
 def trashed_before(store: Store, when: float) -> list[str]:
     """Return the ids of the runs that were thrown away before a time, in seconds since 1970."""
     with store.database.reading() as db:
-        rows = db.execute("SELECT run_id FROM runs WHERE trashed < ?", (when,)).fetchall()
-    return [row["run_id"] for row in rows]
+        rows = db.execute(
+            f"SELECT run_id, rowid FROM runs WHERE trashed < ? AND {IS_TRASHED}", (when,)
+        ).fetchall()
+    return [key_of(row["run_id"], row["rowid"]) for row in rows]
 
 
 def is_any(store: Store) -> bool:
-    """Return whether the store holds a run that is not in the trash."""
+    """Return whether the store holds a run that can be read and is not in the trash."""
     with store.database.reading() as db:
-        return db.execute("SELECT 1 FROM runs WHERE trashed IS NULL LIMIT 1").fetchone() is not None
+        found = db.execute(f"SELECT 1 FROM {RUNS} WHERE trashed IS NULL LIMIT 1").fetchone()
+    return found is not None
 
 
 def is_live(store: Store) -> bool:
     """Return whether any run is queued, running or paused."""
-    with store.database.reading() as db:
-        found = db.execute(
-            f"SELECT 1 FROM runs WHERE status IN ({', '.join('?' * len(ACTIVE))}) "
-            "AND heartbeat >= ? AND trashed IS NULL LIMIT 1",
-            (*ACTIVE, time.time() - run_rows.HEARTBEAT_LOST),
-        ).fetchone()
-    return found is not None
+    return bool(store.held())
 
 
 def still_there(store: Store, run_ids: Iterable[str]) -> list[Run]:
-    """Return those of these runs that there are, in the order given, each once."""
+    """Return those of these runs that there are and can be read, in the order given, each once."""
     runs = []
     for run_id in dict.fromkeys(run_ids):
-        with contextlib.suppress(StoreError):
+        with contextlib.suppress(RunNotFound, RunUnreadable):
             runs.append(store.run(run_id))
     return runs

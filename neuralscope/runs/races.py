@@ -19,9 +19,11 @@ from typing import Any, NamedTuple
 
 from neuralscope.data import dataset_title
 from neuralscope.errors import ConfigError, NeuralScopeError, StoreError
+from neuralscope.runs.columns import RUNS
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.launcher import start_trainer
-from neuralscope.runs.records import Run
+from neuralscope.runs.records import LONGEST_NAME, Run
+from neuralscope.runs.rows import run_from
 from neuralscope.runs.store import Store
 
 FEWEST, MOST = 2, 6
@@ -134,10 +136,14 @@ def start(store: Store, configs: Sequence[RunConfig], names: Sequence[str] = ())
     """
     race_id = time.strftime("race-%Y%m%d-%H%M%S-") + secrets.token_hex(2)
     names = names or [""] * len(configs)
-    run_ids = [
-        store.create(config, name, race=race_id)
-        for config, name in zip(configs, names, strict=True)
-    ]
+    run_ids: list[str] = []
+    try:
+        for config, name in zip(configs, names, strict=True):
+            run_ids.append(store.create(config, name, race=race_id))
+    except BaseException:
+        for run_id in run_ids:  # nobody is going to train them
+            store.withdraw(run_id)
+        raise
     for run_id in run_ids:
         with contextlib.suppress(StoreError):
             start_trainer(store, run_id)
@@ -155,14 +161,11 @@ def find(store: Store, race_id: str) -> Race:
         with store.database.reading() as db:
             rows = db.execute(
                 # The second condition lets SQLite use the index, which holds no other rows.
-                "SELECT run_id FROM runs WHERE race = ? AND race != '' AND trashed IS NULL "
-                "ORDER BY created, run_id",
-                (race_id,),
+                f"SELECT * FROM {RUNS} WHERE race = ? AND race != '' AND trashed IS NULL "
+                "ORDER BY created, run_id LIMIT ?",
+                (race_id, MOST),
             ).fetchall()
-    runs = []
-    for row in rows:
-        with contextlib.suppress(StoreError):  # deleted since, or damaged
-            runs.append(store.run(row["run_id"]))
+    runs = [run_from(row) for row in rows]
     if not runs:
         shown = race_id if len(race_id) <= 40 else f"{race_id[:40]}..."
         raise StoreError(f"There is no race {shown!r} in this store; its runs may be deleted.")
@@ -173,11 +176,13 @@ def recent(store: Store, most: int = 50) -> list[RaceRow]:
     """Return the races of a store, newest first."""
     with store.database.reading() as db:
         rows = db.execute(
-            "SELECT race, min(created) AS began, count(*) AS size, name FROM runs "
+            f"SELECT race, min(created) AS began, count(*) AS size, name FROM {RUNS} "
             "WHERE race != '' AND trashed IS NULL GROUP BY race ORDER BY began DESC LIMIT ?",
             (most,),
         ).fetchall()
-    return [RaceRow(row["race"], row["began"], row["size"], row["name"]) for row in rows]
+    return [
+        RaceRow(row["race"], row["began"], row["size"], row["name"][:LONGEST_NAME]) for row in rows
+    ]
 
 
 def stop(store: Store, race_id: str) -> None:

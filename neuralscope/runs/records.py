@@ -25,6 +25,12 @@ FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = (
 )
 ACTIVE = (QUEUED, RUNNING, PAUSED)
 
+LONGEST_NAME, LONGEST_TAG, LONGEST_NOTES = 200, 40, 20_000
+"""Characters that a run's name, each of its tags, and its notes may have."""
+
+LONGEST_MESSAGE = 2_000
+MOST_TAGS = 50
+
 
 @dataclass(frozen=True)
 class Run:
@@ -121,6 +127,28 @@ class Run:
         if not self.step or not self.total_steps:
             return None
         return self.seconds / self.step * (self.total_steps - self.step)
+
+
+@dataclass(frozen=True)
+class UnreadableRun:
+    """A run whose row holds what no run can be.
+
+    Attributes:
+        run_id: What it is called where it is deleted: its id, or 'row-17' where that is none.
+        reason: What is wrong with its row, in a clause: 'its status is ...'.
+        created: When it was asked for, in seconds since 1970; None where that is not known.
+    """
+
+    run_id: str
+    reason: str
+    created: float | None
+
+
+class UnreadableRuns(NamedTuple):
+    """The first of the runs that cannot be read, and how many there are in all."""
+
+    runs: tuple[UnreadableRun, ...]
+    total: int
 
 
 class Epochs(NamedTuple):

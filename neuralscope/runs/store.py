@@ -4,36 +4,49 @@
       neuralscope.sqlite3         runs, epochs, steps, events, commands (see `database`)
       20261123-101502-3fa9/       one folder a run
         epoch-00012.npz           snapshots (see `snapshots`)
+        trainer.log               what a trainer that the dashboard started printed (`last_words`)
+        trainer.lock              held while a process trains the run (see `life`)
 
 A trainer and the dashboards that watch it share nothing but this. The dashboard speaks to the
 trainer by command rows; the trainer answers by events.
 
-A trainer proves that it is alive by a heartbeat. Nobody has to notice a death and write it down:
-a run that should be active but whose heartbeat is old *is* interrupted, for whoever looks.
+A trainer proves that it is alive by a lock on a file in the run's folder (see `life`), not by a
+clock. Nobody has to notice a death and write it down: a run that should be active but whose lock
+nobody holds *is* interrupted, for whoever looks. The column `heartbeat` is of versions before that
+and means nothing any more.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from neuralscope.errors import ConfigError, StoreError
+from neuralscope.errors import ConfigError, RunUnreadable, StoreError, StoreFull
+from neuralscope.runs import last_words, life
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.machine import usable_cores
 from neuralscope.runs.names import describe, redescribe
 from neuralscope.runs.reading import Reading
-from neuralscope.runs.records import QUEUED, Parent
-from neuralscope.runs.rows import is_alive
+from neuralscope.runs.records import (
+    ACTIVE,
+    LONGEST_NAME,
+    LONGEST_NOTES,
+    LONGEST_TAG,
+    MOST_TAGS,
+    QUEUED,
+    Parent,
+)
+from neuralscope.runs.rows import key_of
 
-LONGEST_NAME, LONGEST_TAG, LONGEST_NOTES = 200, 40, 20_000
-"""Characters that a run's name, each of its tags, and its notes may have."""
-
-MOST_TAGS = 50
+_ROW = re.compile(r"row-([0-9]{1,18})")
+"""What a run without an id is called, by the number of its row."""
 
 
 def default_path() -> Path:
@@ -59,9 +72,12 @@ class Store(Reading):
             StoreError: The folder cannot be used.
         """
         super().__init__(Path(path) if path is not None else default_path())
+        self._promised: set[str] = set()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database, and of runs that were queued here and not taken up."""
+        for run_id in self._promised:
+            self.withdraw(run_id)
         self.database.close()
 
     def __enter__(self) -> Store:
@@ -85,6 +101,8 @@ class Store(Reading):
     ) -> str:
         """Add a queued run and return its id.
 
+        This process holds it (see `life`) until a trainer takes it, or the store is closed.
+
         Args:
             config: What it trains.
             name: Its name for people; a description of the configuration if empty.
@@ -93,41 +111,86 @@ class Store(Reading):
             origin: Where it is imported from, in a sentence.
 
         Raises:
-            StoreError: The name is too long, or the store cannot be written.
+            StoreError: The name is too long, the store cannot be written, or its disk knows no
+                locks.
         """
         now = time.time()
         name = _as_text("name", name, LONGEST_NAME)
         while True:
             run_id = time.strftime("%Y%m%d-%H%M%S-", time.localtime(now)) + secrets.token_hex(2)
-            with self.database.writing() as db:
-                inserted = db.execute(
-                    "INSERT OR IGNORE INTO runs (run_id, name, config, status, created, queued, "
-                    "heartbeat, parent_id, parent_epoch, parent_step, race, origin) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        run_id,
-                        name or describe(config),
-                        json.dumps(config.as_dict()),
-                        QUEUED,
-                        now,
-                        now,
-                        now,
-                        *(parent or (None, None, None)),
-                        race,
-                        origin,
-                    ),
-                )
+            with ExitStack() as undo:
+                with self.database.writing() as db:
+                    inserted = db.execute(
+                        "INSERT OR IGNORE INTO runs (run_id, name, config, status, created, "
+                        "queued, heartbeat, parent_id, parent_epoch, parent_step, race, origin) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (
+                            run_id,
+                            name or describe(config),
+                            json.dumps(config.as_dict()),
+                            QUEUED,
+                            now,
+                            now,
+                            now,
+                            *(parent or (None, None, None)),
+                            race,
+                            origin,
+                        ),
+                    )
+                    if inserted.rowcount:
+                        undo.callback(shutil.rmtree, self.folder(run_id), ignore_errors=True)
+                        self._promise(run_id, undo)
+                undo.pop_all()
             if inserted.rowcount:
                 return run_id
+
+    def _promise(self, run_id: str, undo: ExitStack) -> None:
+        """Hold a run, until it is known that its row could not be written."""
+        life.promise(self.folder(run_id))
+        self._promised.add(run_id)
+        last_words.remove(self.folder(run_id))
+        undo.callback(self.withdraw, run_id)
+
+    def withdraw(self, run_id: str) -> None:
+        """Let go of a run that was queued here, unless a trainer has taken it."""
+        life.withdraw(self.folder(run_id))
+
+    def inherit(self, run_id: str, descriptor: int) -> None:
+        """Hold a run by the lock that this process was started with.
+
+        Raises:
+            RunNotFound: The id has not the form of one.
+            StoreError: The descriptor is not of that lock.
+        """
+        life.inherit(self.folder(run_id), descriptor)
+        self._promised.add(run_id)
+
+    @contextmanager
+    def holding(self, run_id: str) -> Iterator[None]:
+        """Hold a run for its trainer while this context lasts.
+
+        Raises:
+            StoreError: Another trainer holds it, or it cannot be held.
+        """
+        held = life.take(self.folder(run_id))
+        try:
+            yield
+        finally:
+            held.release()
 
     def delete(self, run_id: str) -> None:
         """Remove a run that is not active, with all that belongs to it.
 
+        One that cannot be read goes as well, by what `unreadable` calls it.
+
         Raises:
             RunNotFound: There is none with this id.
             StoreError: It is still active.
+            StoreFull: There is no room to note that it is gone; its folder is.
         """
-        self.run(run_id)
+        with suppress(RunUnreadable):
+            if not _ROW.fullmatch(run_id):
+                self.run(run_id)
         self.purge([run_id])
 
     # What people say of a run ---------------------------------------------------------------------
@@ -191,7 +254,7 @@ class Store(Reading):
             for run_id in run_ids:
                 if self.run(run_id).is_active:
                     raise StoreError(f"Run {run_id} is still active; stop it first.")
-                # A trainer that was only slow to beat must not go on unseen.
+                # A trainer of a version that had no locks must not go on unseen.
                 db.execute(
                     "UPDATE runs SET trashed = ?, trainer = 'trash' WHERE run_id = ?",
                     (time.time(), run_id),
@@ -214,17 +277,47 @@ class Store(Reading):
     def purge(self, run_ids: Iterable[str]) -> None:
         """Really remove runs, in the trash or not, with all that belongs to them.
 
+        Args:
+            run_ids: Their ids; of those without one, what `unreadable` calls them.
+
         Raises:
             StoreError: One of them is still active; those before it are gone.
+            StoreFull: There is no room to note that one is gone; its folder is.
         """
         for run_id in run_ids:
+            if row := _ROW.fullmatch(run_id):
+                self._remove_row(int(row[1]))
+                continue
             folder = self.folder(run_id)
-            with self.database.writing() as db:
-                row = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-                if row is not None and row["trashed"] is None and is_alive(row):
-                    raise StoreError(f"Run {run_id} is still active; stop it first.")
-                db.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+            try:
+                self._remove(run_id)
+            except StoreFull:
+                # SQLite writes down what is gone before it is gone: the files make room for that.
+                if not folder.is_dir():
+                    raise
+                self._refuse_if_alive(run_id)
+                shutil.rmtree(folder, ignore_errors=True)
+                self._remove(run_id)
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove(self, run_id: str) -> None:
+        with self.database.writing() as db:
+            self._refuse_if_alive(run_id)
+            db.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+
+    def _refuse_if_alive(self, run_id: str) -> None:
+        with self.database.reading() as db:
+            row = db.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        if row is not None and row["status"] in ACTIVE and self.is_held(run_id):
+            raise StoreError(f"Run {run_id} is still active; stop it first.")
+
+    def _remove_row(self, number: int) -> None:
+        """Remove a row of `runs` whose run has no id, and so neither a folder nor a trainer."""
+        with self.database.writing() as db:
+            row = db.execute("SELECT run_id FROM runs WHERE rowid = ?", (number,)).fetchone()
+            if row is None or key_of(row["run_id"], number) != f"row-{number}":
+                raise self.not_found(f"row-{number}")
+            db.execute("DELETE FROM runs WHERE rowid = ?", (number,))
 
     # Speaking to a trainer -----------------------------------------------------------------------
 
@@ -262,28 +355,31 @@ class Store(Reading):
             StoreError: It is active: somebody else was quicker.
         """
         now = time.time()
-        with self.database.writing() as db:
-            run = self.run(run_id)
-            if run.is_active:
-                raise StoreError(f"Run {run_id} is {run.status} already.")
-            # No trainer yet: what was asked of the former one is void, what is asked from now on
-            # is for the next.
-            db.execute(
-                "UPDATE commands SET handled = ? WHERE run_id = ? AND handled IS NULL",
-                (now, run_id),
-            )
-            db.execute(
-                "UPDATE runs SET name = ?, config = ?, status = ?, message = '', queued = ?, "
-                "heartbeat = ?, ended = NULL, trainer = '' WHERE run_id = ?",
-                (
-                    redescribe(run.name, run.config, config)[:LONGEST_NAME],
-                    json.dumps(config.as_dict()),
-                    QUEUED,
-                    now,
-                    now,
-                    run_id,
-                ),
-            )
+        with ExitStack() as undo:
+            with self.database.writing() as db:
+                run = self.run(run_id)
+                if run.is_active:
+                    raise StoreError(f"Run {run_id} is {run.status} already.")
+                self._promise(run_id, undo)
+                # No trainer yet: what was asked of the former one is void, what is asked from now
+                # on is for the next.
+                db.execute(
+                    "UPDATE commands SET handled = ? WHERE run_id = ? AND handled IS NULL",
+                    (now, run_id),
+                )
+                db.execute(
+                    "UPDATE runs SET name = ?, config = ?, status = ?, message = '', queued = ?, "
+                    "heartbeat = ?, ended = NULL, trainer = '' WHERE run_id = ?",
+                    (
+                        redescribe(run.name, run.config, config)[:LONGEST_NAME],
+                        json.dumps(config.as_dict()),
+                        QUEUED,
+                        now,
+                        now,
+                        run_id,
+                    ),
+                )
+            undo.pop_all()
 
 
 def _as_text(what: str, text: str, longest: int) -> str:

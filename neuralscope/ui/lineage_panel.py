@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from neuralscope.errors import NeuralScopeError, RunNotFound, StoreError
+from neuralscope.errors import NeuralScopeError, RunNotFound, RunUnreadable, StoreError
 from neuralscope.runs import (
     FAILED,
     FINISHED,
@@ -86,11 +86,14 @@ def show(run: Run) -> None:
 def _tell_origin(store: Store, run: Run) -> None:
     if run.parent_id is None:
         return
+    parent = None
     try:
         parent = store.run(run.parent_id)
-    except StoreError:
-        parent = None
-    name = "a run that has been deleted" if parent is None else f"**{plain(parent.name)}**"
+        name = f"**{plain(parent.name)}**"
+    except RunNotFound:
+        name = "a run that has been deleted"
+    except RunUnreadable:
+        name = "a run that cannot be read"
     with st.container(horizontal=True, vertical_alignment="center", key="origin"):
         if run.is_fork:
             st.markdown(
@@ -115,7 +118,7 @@ def _link(run: Run, text: str) -> None:
         text,
         icon=icon,
         type="tertiary",
-        key=f"turn_to_{run.run_id}",
+        key=f"turn_to_{run.run_id}_{text}",  # a damaged run may be its own parent, or its child's
         on_click=_turn_to,
         args=(run.run_id,),
     )

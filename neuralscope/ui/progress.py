@@ -14,8 +14,7 @@ from typing import Final, NamedTuple
 
 import streamlit as st
 
-from neuralscope.runs import Epochs, Run, SnapshotInfo, list_snapshots
-from neuralscope.runs.store import Event
+from neuralscope.runs import Epochs, Event, Run, SnapshotInfo, list_snapshots
 from neuralscope.ui import resources, turns
 
 SHARED_FOR: Final = 0.8
@@ -46,12 +45,21 @@ class State(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a run has left behind so far. Its arrays are shared: only read them."""
+    """What a run has left behind so far. Its arrays are shared: only read them.
+
+    Attributes:
+        state: How far it has got.
+        epochs: What was measured.
+        events: What has happened to it.
+        snapshots: Those that are kept.
+        n_unreadable: Rows that are left out of all of that.
+    """
 
     state: State
     epochs: Epochs
     events: tuple[Event, ...]
     snapshots: tuple[SnapshotInfo, ...]
+    n_unreadable: int
 
 
 class _Reading(NamedTuple):
@@ -117,7 +125,8 @@ def _read(run: Run, known: Progress | None) -> Progress:
     is_known = known is not None and known.state[:-1] == state[:-1]  # no epoch more
     epochs = known.epochs if known is not None and is_known else store.epochs(run.run_id)
     events, snapshots = store.events(run.run_id), list_snapshots(store, run.run_id)
-    return Progress(state, epochs, tuple(events), tuple(snapshots))
+    n_unreadable = store.count_unreadable_rows(run.run_id)
+    return Progress(state, epochs, tuple(events), tuple(snapshots), n_unreadable)
 
 
 @st.cache_resource(show_spinner=False)

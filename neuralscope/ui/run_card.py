@@ -13,8 +13,17 @@ import streamlit as st
 from neuralscope import charts
 from neuralscope.errors import StoreError
 from neuralscope.runs import QUEUED, SETTINGS, Run, RunConfig
-from neuralscope.runs.store import LONGEST_NAME, LONGEST_NOTES
-from neuralscope.ui import chart, contestants, lineage_panel, resources, run_query, sharing, words
+from neuralscope.runs.records import LONGEST_NAME, LONGEST_NOTES
+from neuralscope.ui import (
+    chart,
+    contestants,
+    lineage_panel,
+    resources,
+    run_query,
+    sharing,
+    unreadable,
+    words,
+)
 from neuralscope.ui.curves import QUANTITIES, points_of
 from neuralscope.ui.run_view import BADGES
 
@@ -69,6 +78,7 @@ def _progress(run_id: str, status: str) -> None:
     with settings:
         _settings(run.config)
     with curves:
+        unreadable.tell_rows(store.count_unreadable_rows(run_id))
         if not len(epochs.epoch):
             st.caption("There are no curves yet.")
             return

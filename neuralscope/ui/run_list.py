@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import streamlit as st
 
 from neuralscope.data import dataset_title
-from neuralscope.errors import StoreError
+from neuralscope.errors import StoreError, StoreFull
 from neuralscope.runs import PAUSED, Run, Store
 from neuralscope.runs.listing import (
     accuracy_curves,
@@ -28,6 +28,7 @@ from neuralscope.ui import (
     run_query,
     run_table,
     run_trash,
+    unreadable,
     words,
 )
 from neuralscope.ui.run_view import BADGES
@@ -37,6 +38,7 @@ LOOK_EVERY = 1.0
 
 _CHANGED = "runs_changed"
 _TAGS_TO_ADD = "runs_tags_to_add"
+_NO_ROOM = "runs_no_room_for"
 _ARROWS = {"down": ":material/arrow_downward:", "up": ":material/arrow_upward:"}
 
 
@@ -47,6 +49,7 @@ def show() -> None:
     _tell_of_deleted()
     if not is_any(store):
         invite()
+        unreadable.show_runs()
         return
     known = choices(store)
     _filters(known.datasets, known.tags)
@@ -57,12 +60,17 @@ def show() -> None:
         st.fragment(_rows, run_every=LOOK_EVERY)(True, statuses)
     else:
         _rows(False, statuses)
+    unreadable.show_runs()
     if len(runs) == 1:
         run_card.show(runs[0], known.tags)
 
 
 def invite() -> None:
-    """Say that there are no runs yet, and offer to train the first one."""
+    """Say that there are no runs to be shown, and offer to train one."""
+    if resources.store().unreadable(0).total:
+        st.info("No run in this store can be read.", icon=":material/model_training:")
+        frame.go("Train", "Train a network", icon=":material/play_arrow:")
+        return
     st.info("No network has been trained yet.", icon=":material/model_training:")
     frame.go("Train", "Train the first one", icon=":material/play_arrow:")
 
@@ -185,6 +193,8 @@ def _actions(runs: list[Run], tags: Sequence[str]) -> None:
         st.caption(f"{len(runs):,} selected: {run_query.names(runs)}")
     if problem := st.session_state.pop("runs_problem", None):
         st.error(words.plain(problem), icon=":material/error:")
+    if run_ids := st.session_state.pop(_NO_ROOM, None):
+        _offer_to_remove(run_ids)
 
 
 def _open(runs: list[Run]) -> None:
@@ -319,7 +329,35 @@ def _ask_to_delete(runs: list[Run]) -> None:
 
 
 def _delete(run_ids: list[str]) -> None:
-    run_trash.throw_away(run_ids)
+    try:
+        run_trash.throw_away(run_ids)
+    except StoreFull:
+        st.session_state[_NO_ROOM] = run_ids
+        raise
+    _forget(run_ids)
+
+
+def _offer_to_remove(run_ids: list[str]) -> None:
+    """Offer to delete runs that there is no room to put in the trash."""
+    what = "this run" if len(run_ids) == 1 else f"these {len(run_ids):,} runs"
+    with st.container(horizontal=True, vertical_alignment="center", key="runs_no_room"):
+        st.markdown(f"Deleting {what} for good makes room. This cannot be undone.", width="content")
+        st.button(
+            "Delete for good",
+            icon=":material/delete_forever:",
+            key="runs_remove",
+            on_click=_try,
+            args=(_remove, run_ids),
+        )
+
+
+def _remove(run_ids: list[str]) -> None:
+    run_trash.remove(run_ids)
+    _forget(run_ids)
+
+
+def _forget(run_ids: list[str]) -> None:
+    """Deselect runs that are gone."""
     if st.session_state.get("run_seen") in run_ids:
         run_picker.look_at(None)
     run_query.choose([each for each in run_query.get("runs") if each not in run_ids])

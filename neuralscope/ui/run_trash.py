@@ -30,9 +30,20 @@ def throw_away(run_ids: Sequence[str]) -> None:
 
     Raises:
         StoreError: One of them is active, or gone.
+        StoreFull: There is no room to note it; `remove` makes some.
     """
     resources.store().trash(run_ids)
     st.session_state[_DELETED] = [*deleted(), *run_ids]
+
+
+def remove(run_ids: Sequence[str]) -> None:
+    """Delete runs for good, at once: on a full disk, that is what helps.
+
+    Raises:
+        StoreError: One of them is active, or gone; those before it are deleted.
+    """
+    for run_id in run_ids:
+        resources.store().delete(run_id)
 
 
 def deleted() -> list[str]:
