@@ -61,6 +61,9 @@ class Damage:
         self.is_deletable = is_deletable
 
 
+prepare = specimens.prepare
+
+
 def case(
     number: int, chance: random.Random, folder: Path, announce: Callable[[str], None]
 ) -> list[str]:
@@ -69,7 +72,7 @@ def case(
         list(_KINDS.items()), [often for often, _ in _KINDS.values()]
     )
     announce(kind)
-    sound = specimens.prepare(folder.parent / "specimens")
+    sound = specimens.found(folder)
     place, home = folder / "runs", folder / "data home"
     shutil.copytree(sound / "store", place)
     shutil.copytree(sound / "data home", home)

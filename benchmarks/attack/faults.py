@@ -50,6 +50,9 @@ LONG = RunConfig(dataset="digits", hidden=(16,), epochs=600, batch_size=32, seed
 _HOME = os.environ.get("SCIKIT_LEARN_DATA")
 
 
+prepare = specimens.prepare
+
+
 def case(
     number: int, chance: random.Random, folder: Path, announce: Callable[[str], None]
 ) -> list[str]:
@@ -162,7 +165,7 @@ def _fill(path: Path) -> None:
 def _full_disk(folder: Path) -> list[str]:
     """Fill the disk while a run is trained; look, export and delete; give room again."""
     expected = _in_peace(folder)
-    sound = specimens.prepare(folder.parent / "specimens")
+    sound = specimens.found(folder)
     disk = folder / "disk"
     disk.mkdir()
     faults: list[str] = []
@@ -199,7 +202,7 @@ def _full_disk(folder: Path) -> list[str]:
 
 def _full_output(folder: Path) -> list[str]:
     """Export onto a full disk."""
-    sound = specimens.prepare(folder.parent / "specimens")
+    sound = specimens.found(folder)
     disk = folder / "disk"
     disk.mkdir()
     faults: list[str] = []
@@ -221,7 +224,7 @@ def _full_output(folder: Path) -> list[str]:
 
 def _read_only(folder: Path) -> list[str]:
     """Look at a store that cannot be written, with the last changes in its write-ahead log."""
-    sound = specimens.prepare(folder.parent / "specimens")
+    sound = specimens.found(folder)
     whole, place = folder / "whole", folder / "runs"
     shutil.copytree(sound / "store", whole)
     with closing(sqlite3.connect(whole / DATABASE)) as db:
@@ -338,7 +341,7 @@ def _killed_silently(folder: Path) -> list[str]:
 
 def _gone(how: str, folder: Path) -> list[str]:
     """Remove, rename or replace the store under a trainer and a dashboard."""
-    sound = specimens.prepare(folder.parent / "specimens")
+    sound = specimens.found(folder)
     place = folder / "runs"
     shutil.copytree(sound / "store", place)
     run_id = rooms.queue_run(place, RunConfig(**{**LONG.as_dict(), "epochs": 10_000}))
@@ -379,7 +382,7 @@ STRANGE = ("pipe", "/dev/zero", "/dev/full", "/dev/stdin", "folder", "loop")
 
 def _strange(where: str, what: str, folder: Path) -> list[str]:
     """Give something that is no ordinary file where a file is read, or written."""
-    sound = specimens.prepare(folder.parent / "specimens")
+    sound = specimens.found(folder)
     path = folder / "strange"
     if what == "pipe":
         os.mkfifo(path)

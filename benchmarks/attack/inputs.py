@@ -32,11 +32,14 @@ from neuralscope.runs import SETTINGS, Store
 
 PATIENCE = 10.0
 
-LONGEST_MESSAGE = 2_000
+LONGEST_MESSAGE = 2_500
 """Characters of what an error may say: more is no sentence."""
 
 STATUSES = (0, 1, 2)
 LONGEST_WORD = 100_000  # the system takes no longer argument than 128 KB
+
+
+prepare = specimens.prepare
 
 
 def case(
@@ -47,7 +50,7 @@ def case(
         list(_KINDS.items()), [often for often, _ in _KINDS.values()]
     )
     announce(kind)
-    sound = specimens.prepare(folder.parent / "specimens")
+    sound = specimens.found(folder)
     os.environ["SCIKIT_LEARN_DATA"] = str(sound / "data home")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

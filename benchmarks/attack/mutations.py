@@ -22,6 +22,9 @@ from typing import Any
 
 LONG = "x" * 100_000
 
+MOST_UNPACKED = 2**20
+"""Bytes of a packed file that are altered; what stands behind them is left out."""
+
 VALUES: tuple[Any, ...] = (
     *(0, -1, 1, 2, 255, 256, 10_000, 2**31, 2**32, 2**53 + 1, 2**62, 2**63, 2**64),
     *(-(2**63), 10**30),
@@ -135,7 +138,8 @@ def packed(entries: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED)
 def _gzip(content: bytes, chance: random.Random) -> bytes:
     if chance.random() < 0.05:
         return content + _zeros() * chance.choice((1, 10, 60))
-    return gzip.compress(altered(gzip.decompress(content), chance), 1, mtime=0)
+    inner = zlib.decompressobj(wbits=31).decompress(content, MOST_UNPACKED)
+    return gzip.compress(altered(inner, chance), 1, mtime=0)
 
 
 @functools.cache

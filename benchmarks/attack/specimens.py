@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
@@ -25,15 +26,21 @@ NAMES = ("Aachen", "Bremen", "Celle", "Dresden")
 """Of the runs in the store; the last has learned data of one's own."""
 
 
-def prepare(folder: Path) -> Path:
-    """Return the folder with all specimens; make it, if that has not been done.
+def found(folder: Path) -> Path:
+    """Return the folder with the specimens, for a case that has this folder."""
+    return folder.parents[1] / "specimens"
 
-    It holds `store` with finished runs, their `data home`, and the files of `weights`, `runs`,
+
+def prepare(place: Path) -> None:
+    """Make all specimens, if no other worker has.
+
+    There are a `store` with finished runs, their `data home`, and the files of `weights`, `runs`,
     `data` and `pictures`.
     """
-    if folder.exists():
-        return folder
-    making = folder.with_name(f"{folder.name}.making")
+    target = place / "specimens"
+    if target.exists():
+        return
+    making = place / f"specimens.{os.getpid()}"
     shutil.rmtree(making, ignore_errors=True)
     for name in ("weights", "runs", "data", "pictures"):
         (making / name).mkdir(parents=True)
@@ -41,8 +48,8 @@ def prepare(folder: Path) -> Path:
     _data(making / "data")
     _store(making)
     _pictures(making / "pictures")
-    making.rename(folder)
-    return folder
+    with contextlib.suppress(OSError):  # another worker was quicker
+        making.rename(target)
 
 
 def _store(folder: Path) -> None:

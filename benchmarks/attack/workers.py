@@ -5,8 +5,9 @@ A module of cases has a function
     case(number, chance, folder, announce) -> list of faults, a sentence each
 
 which says by `announce(kind)` what it is going to do before it does it, and makes all its choices
-with `chance`. Numbers go to a worker's standard input, answers come back as lines of JSON. A worker
-that does not answer in time, or dies, has found something; the next case gets a new one.
+with `chance`; and, if it needs anything beforehand, a function `prepare(folder)`. Numbers go to a
+worker's standard input, answers come back as lines of JSON. A worker that does not answer in time,
+or dies, has found something; the next case gets a new one.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 MOST_MEMORY = 2**30
 """Bytes that no process may exceed while it handles a case."""
+
+LONGEST_START = 180.0
+"""Seconds that a worker may take before it is ready for its first case."""
 
 
 class Skipped(Exception):
@@ -76,7 +80,7 @@ def attack(
     for number in numbers:
         waiting.put(number)
         n_cases += 1
-    with tempfile.TemporaryDirectory(prefix="attack-") as folder:
+    with tempfile.TemporaryDirectory(prefix="attack-", ignore_cleanup_errors=True) as folder:
 
         def work(place: Path) -> None:
             place.mkdir()
@@ -115,7 +119,7 @@ class Worker:
 
     def __init__(self, module: str, seed: int, folder: Path) -> None:
         """Prepare it; it is started when there is something to do."""
-        self._command = [sys.executable, "-m", __name__, module, str(seed), str(folder / "case")]
+        self._command = [sys.executable, "-m", __name__, module, str(seed), str(folder)]
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -169,6 +173,11 @@ class Worker:
                 bufsize=0,
                 start_new_session=True,
             )
+        assert self._process.stdout
+        is_ready = select.select([self._process.stdout], [], [], LONGEST_START)[0]
+        if not is_ready or not self._process.stdout.readline():
+            self.end()
+            raise RuntimeError(f"The worker does not start:\n{self._log.read_text()}")
         return self._process
 
     def _stood(self) -> str:
@@ -205,8 +214,9 @@ def chance_of(seed: int, number: int) -> random.Random:
     return random.Random(f"{seed}-{number}")
 
 
-def _serve(module: str, seed: int, folder: Path) -> None:
+def _serve(module: str, seed: int, place: Path) -> None:
     """Do the cases whose numbers are read from standard input."""
+    folder = place / "case"
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_AS, (GUARD, GUARD))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -215,7 +225,11 @@ def _serve(module: str, seed: int, folder: Path) -> None:
     # What cases print is none of the parent's, and they find nothing to read.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    run: Callable[..., list[str]] = importlib.import_module(module).case
+    cases = importlib.import_module(module)
+    run: Callable[..., list[str]] = cases.case
+    if hasattr(cases, "prepare"):
+        cases.prepare(place.parent)
+    answers.write("ready\n")
 
     def announce(kind: str) -> None:
         answers.write(json.dumps({"kind": kind}) + "\n")

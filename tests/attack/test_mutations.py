@@ -31,9 +31,9 @@ def archive() -> bytes:
     ],
 )
 def test_same_seed_same_bytes(content: bytes) -> None:
-    results = [altered(content, random.Random(seed)) for seed in range(20)]
-    assert results == [altered(content, random.Random(seed)) for seed in range(20)]
-    assert len(set(results)) > 10, "other seeds, other bytes"
+    results = [altered(content, random.Random(seed)) for seed in range(12)]
+    assert results == [altered(content, random.Random(seed)) for seed in range(12)]
+    assert len(set(results)) > 6, "other seeds, other bytes"
 
 
 def test_many_altered_archives_have_sound_checksums() -> None:

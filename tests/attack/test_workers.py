@@ -13,7 +13,7 @@ def test_death_hanging_and_memory_are_found(monkeypatch: pytest.MonkeyPatch) -> 
     outcomes = {
         outcome.kind: outcome.faults
         for outcome in workers.attack(
-            pretended.__name__, range(len(pretended.KINDS)), seed=0, processes=1, patience=2.0
+            pretended.__name__, range(len(pretended.KINDS)), seed=0, processes=1, patience=1.5
         )
     }
     assert list(outcomes) == list(pretended.KINDS), "each case is done, whatever the one before did"
@@ -23,7 +23,7 @@ def test_death_hanging_and_memory_are_found(monkeypatch: pytest.MonkeyPatch) -> 
         ("raises", "the attack itself failed"),
         ("exits", "died of status 3"),
         ("is killed", "died of SIGKILL"),
-        ("hangs", "no answer within 2 s"),
+        ("hangs", "no answer within 1.5 s"),
         ("takes memory", "a process took"),
     ):
         [fault] = outcomes[kind]
