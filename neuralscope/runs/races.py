@@ -189,5 +189,8 @@ def stop(store: Store, race_id: str) -> None:
     """
     for run in find(store, race_id).runs:
         if run.is_active:
-            with contextlib.suppress(StoreError):  # it has ended in this moment
+            try:
                 store.send(run.run_id, "stop")
+            except StoreError:
+                if any(each.run_id == run.run_id for each in store.active_runs()):
+                    raise  # else it has ended in this moment

@@ -135,7 +135,7 @@ class UnreadableRun:
 
     Attributes:
         run_id: What it is called where it is deleted: its id, or 'row-17' where that is none.
-        reason: What is wrong with its row, in a clause: 'its status is ...'.
+        reason: What is wrong with its row, in a clause: 'status is ...'.
         created: When it was asked for, in seconds since 1970; None where that is not known.
     """
 

@@ -111,8 +111,8 @@ def fault_of(row: sqlite3.Row) -> str:
         return ""
     value = row[name]
     if isinstance(value, str) and name in JSON_COLUMNS:
-        return f"its {name} is not valid: {json_fault(name, value.encode())}"
-    return f"its {name} is {_shown(value)}, but must be {TABLES['runs'][name].allowed}"
+        return f"{name} is not valid: {json_fault(name, value.encode())}"
+    return f"{name} is {_shown(value)}, but must be {TABLES['runs'][name].allowed}"
 
 
 def _shown(value: object) -> str:
