@@ -248,6 +248,7 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--rounds", type=int, default=6, help="0 for none")
+    parser.add_argument("--hidden", type=int, nargs="+", default=[128])
     parser.add_argument("--watchers", type=int, nargs="+", default=[1, 20])
     parser.add_argument("--visits", type=int, default=1000, help="0 for none")
     parser.add_argument(
@@ -264,7 +265,7 @@ def main() -> int:
     load_dataset("mnist")
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "runs") as store:
         if options.rounds:
-            config = RunConfig(epochs=10_000, batch_size=64)
+            config = RunConfig(hidden=tuple(options.hidden), epochs=10_000, batch_size=64)
             _compare(store, config, options.rounds, options.watchers)
         if options.visits:
             run = finished(store, launch(store, RunConfig(epochs=20, batch_size=64)))

@@ -27,7 +27,7 @@ import numpy as np
 
 from benchmarks.looking import opened, table
 from benchmarks.watching import ROOT, Watcher, dashboard
-from neuralscope.runs import FINISHED, RUNNING, STOPPED, RunConfig, Store
+from neuralscope.runs import FINISHED, RUNNING, STOPPED, RunConfig, Store, life
 
 TRIES = 5
 N_COMPARED = 10
@@ -116,12 +116,10 @@ def first_shows(store: Path, compared: str) -> Iterator[tuple[str, float]]:
 
 def looks(store: Store) -> Iterator[tuple[str, float]]:
     """Yield the seconds that each look at the rows takes while one of the runs is live."""
+    newest = store.runs()[0].run_id
     with store.database.writing() as db:
-        db.execute(
-            "UPDATE runs SET status = ?, heartbeat = ? WHERE run_id = "
-            "(SELECT run_id FROM runs ORDER BY created DESC LIMIT 1)",
-            (RUNNING, time.time() + 3600.0),
-        )
+        db.execute("UPDATE runs SET status = ? WHERE run_id = ?", (RUNNING, newest))
+    life.promise(store.folder(newest))  # until this process ends
     with dashboard(store.path) as (address, _):
         watcher = Watcher(address, "", "runs")
         watcher.start()

@@ -21,7 +21,8 @@ Text that is not ours is `quoted` in it. Where that was forgotten, a message is 
 
 from __future__ import annotations
 
-LONGEST_MESSAGE = 2_000
+LONGEST_MESSAGE = 450
+"""Characters of a message: what is wrong, where, and what to do fit in there."""
 
 
 def quoted(value: object, most: int = 80) -> str:
@@ -37,14 +38,24 @@ def quoted(value: object, most: int = 80) -> str:
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
 
 
+def shortened(message: str) -> str:
+    """Return a message that is no longer than `LONGEST_MESSAGE`, its middle left out.
+
+    It begins with what is wrong and ends with what to do; what is too long is mostly in between.
+    """
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    n_last = LONGEST_MESSAGE // 3
+    n_first = LONGEST_MESSAGE - n_last - len(" ... ")
+    return f"{message[:n_first]} ... {message[-n_last:]}"
+
+
 class NeuralScopeError(Exception):
     """Base of all errors that are explained to the user in one sentence."""
 
     def __init__(self, message: str = "") -> None:
         """Cut what nobody would read."""
-        if len(message) > LONGEST_MESSAGE:
-            message = f"{message[: LONGEST_MESSAGE - 4]} ..."
-        super().__init__(message)
+        super().__init__(shortened(message))
 
 
 class ConfigError(NeuralScopeError):

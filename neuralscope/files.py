@@ -179,18 +179,11 @@ class Archive:
 
     def read(self, name: str, most_bytes: int) -> bytes:
         """Return the content of a member, if it is of at most `most_bytes`. Raises Refused."""
-        self._check_size(name, most_bytes)
-        with self.open(name) as file, parsing(f"its {quoted(name)} is damaged or cut short"):
-            portions = []
-            while portion := file.read(_AT_ONCE):
-                portions.append(portion)
-            return b"".join(portions)
+        return self._unpacked(name, most_bytes).getvalue()
 
     @contextmanager
     def arrays(self, name: str, most_bytes: int, *, most_arrays: int = 64) -> Iterator[Arrays]:
         """Open a member that is an archive of arrays itself.
-
-        It is read where it lies if it is stored as it is, else it is unpacked first.
 
         Args:
             name: Of the member.
@@ -200,23 +193,25 @@ class Archive:
         Raises:
             Refused: It is no such archive, damaged, or too large.
         """
-        self._check_size(name, most_bytes)
-        if self.members[name].compress_type == zipfile.ZIP_STORED:
-            file = self.open(name)
-        else:
-            file = io.BytesIO(self.read(name, most_bytes))
-        with file:
+        # Even if it is stored as it is: `zipfile` searches a member by reading up to the place.
+        with self._unpacked(name, most_bytes) as file:
             try:
                 arrays = Arrays(file, most_bytes, most_arrays=most_arrays)
             except Refused as refused:
                 raise Refused(f"in its {quoted(name)}, {refused}") from refused
             yield arrays
 
-    def _check_size(self, name: str, most_bytes: int) -> None:
+    def _unpacked(self, name: str, most_bytes: int) -> io.BytesIO:
         if name not in self.members:
             raise Refused(f"its {quoted(name)} is missing")
         if self.members[name].file_size > most_bytes:
             raise Refused(f"its {quoted(name)} is larger than {in_units(most_bytes)}")
+        content = io.BytesIO()
+        with self.open(name) as file, parsing(f"its {quoted(name)} is damaged or cut short"):
+            while portion := file.read(_AT_ONCE):
+                content.write(portion)
+        content.seek(0)
+        return content
 
 
 class _InPortions:

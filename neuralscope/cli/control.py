@@ -46,7 +46,7 @@ def _command(summary: str, verb: str, kind: str, is_done: Callable[[Run], bool])
                 if time.monotonic() > deadline:
                     raise WorkFailed(
                         f"Run {run.run_id} is {run.status} still; it will {verb} when its trainer "
-                        "next looks for commands."
+                        "next looks for commands. The training process may be suspended."
                     )
                 time.sleep(0.05)
         if not is_done(run):

@@ -37,6 +37,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-browser", action="store_true", help="only serve it, do not open the browser"
     )
+    parser.add_argument(
+        "--leave-running",
+        action="store_true",
+        help="when the dashboard is closed, leave the runs that it started training "
+        "[default: they are saved and end with it]",
+    )
     add_store(parser)
 
 
@@ -54,7 +60,11 @@ def _run(options: argparse.Namespace) -> int:
     server = subprocess.Popen(
         server_command(options.host, port, opens_browser=not options.no_browser),
         cwd=CHECKOUT,  # Streamlit looks for its configuration there
-        env={**os.environ, "NEURALSCOPE_STORE": str(store)},
+        env={
+            **os.environ,
+            "NEURALSCOPE_STORE": str(store),
+            **({"NEURALSCOPE_LEAVE_RUNNING": "1"} if options.leave_running else {}),
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # what is worth reading goes to standard error
     )
@@ -134,11 +144,13 @@ def url_of(host: str, port: int) -> str:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """End the server, if it still lives; runs that it has started save their state and end too."""
+    """End the server, if it still lives, and wait while it ends the runs that it started."""
+    from neuralscope.runs import launcher
+
     if server.poll() is None:
         server.terminate()
         try:
-            server.wait(5.0)
+            server.wait(launcher.PATIENCE + 5.0)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             server.kill()
             server.wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuralscope.cli.status import Mistake
-from neuralscope.errors import RunNotFound, RunUnreadable
+from neuralscope.errors import RunNotFound, RunUnreadable, quoted
 
 if TYPE_CHECKING:
     from neuralscope.runs import Run, Store
@@ -44,7 +44,7 @@ def store_with(run_id: str, options: argparse.Namespace) -> Iterator[Store]:
     """Open the store in which a run should be. Raises RunNotFound if there is no store."""
     with existing_store(options) as (store, path):
         if store is None:
-            raise RunNotFound(f"There is no run {run_id!r} in the store {path}.")
+            raise RunNotFound(f"There is no run {quoted(run_id)} in the store {path}.")
         yield store
 
 
@@ -63,5 +63,5 @@ def find_run(store: Store, given: str) -> Run:
     if not runs:
         if unreadable := find_unreadable(store, given):
             raise RunUnreadable(f"Run {unreadable.run_id} cannot be read: {unreadable.reason}.")
-        raise RunNotFound(f"There is no run {given[:60]!r} in the store {store.path}.")
+        raise RunNotFound(f"There is no run {quoted(given)} in the store {store.path}.")
     return runs[0]

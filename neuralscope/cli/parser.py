@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from neuralscope.cli.status import DONE, MISTAKEN
 from neuralscope.cli.words import one_line
+from neuralscope.errors import shortened
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end."""
-        self.exit(MISTAKEN, f"{self.prog}: {one_line(message)}\n")
+        self.exit(MISTAKEN, f"{self.prog}: {shortened(one_line(message))}\n")
 
 
 def add_commands(

@@ -229,6 +229,7 @@ def train_in_sight(
         is_watched=False,
         on_record=progress.on_record,
         on_wait=progress.on_wait,
+        on_trouble=line.say,
     )
     with progress:
         return trainer.run(), trainer.network

@@ -51,10 +51,6 @@ def _resume(options: argparse.Namespace) -> int:
         run = find_run(store, options.run_id)
         if output is not None:
             check_replaceable(output, options, run.run_id)
-        if run.is_active:
-            line.show(f"Run {run.run_id} seems to be {run.status}; listening for its trainer.")
-            lineage.wait_for_silence(store, run.run_id)
-            line.clear()
         lineage.resume(store, run.run_id, epochs=epochs)
         line.say(f"Going on with run {run.run_id} after {run.step:,} steps: {one_line(run.name)}.")
         run, network = _train(store, run.run_id, line)

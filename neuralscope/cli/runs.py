@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MOST_TOLD = 10
 """Runs that cannot be read of which `list` tells the reason."""
 
+LOG_LINES = 20
+"""Lines of a training process's log that are shown: a traceback's end."""
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_commands(parser, COMMANDS)
@@ -92,7 +95,7 @@ def _show(options: argparse.Namespace) -> int:
         epochs, events = store.epochs(run.run_id), store.events(run.run_id)
         snapshots = list_snapshots(store, run.run_id)
         health = store.health(run.run_id, last=1)
-        folder = store.folder(run.run_id)
+        folder, log = store.folder(run.run_id), store.log(run.run_id)
     table = [dict(zip(epochs._fields, row, strict=True)) for row in zip(*epochs, strict=True)]
     if options.json:
         print_json(
@@ -103,6 +106,7 @@ def _show(options: argparse.Namespace) -> int:
                 "health": _health_as_plain(health[-1]) if health else None,
                 "snapshots": snapshots,
                 "folder": str(folder),
+                "log": log,
             }
         )
         return DONE
@@ -127,6 +131,11 @@ def _show(options: argparse.Namespace) -> int:
         ]
         head = ("epoch", "loss", "val. loss", "accuracy", "val. accuracy", "after")
         print_table([head, *rows_of_text], right=range(6))
+    if log:
+        print(f"\nprinted by its training process, in {folder}:")
+        for line in log.splitlines()[-LOG_LINES:]:
+            # Indented as it was, but for what would steer the terminal.
+            print("    " + "".join(c if c.isprintable() else " " for c in line))
     return DONE
 
 

@@ -11,6 +11,8 @@ DONE, FAILED, MISTAKEN, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 FAULTS_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 """What the operating system says of a disk that is full, read-only or broken."""
 
+_FAULTS_IN_SQLITE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY")
+
 
 class WorkFailed(NeuralScopeError):
     """Arguments and files were in order, but the work could not be done."""
@@ -31,6 +33,8 @@ def status_of(error: BaseException) -> int:
         if isinstance(cause, MemoryError | DataUnavailable | WorkFailed | StoreBusy | StoreFull):
             return FAILED
         if isinstance(cause, OSError) and cause.errno in FAULTS_OF_THE_DISK:
+            return FAILED
+        if getattr(cause, "sqlite_errorname", "").startswith(_FAULTS_IN_SQLITE):
             return FAILED
         cause = cause.__cause__
     return MISTAKEN if isinstance(error, NeuralScopeError) else FAILED

@@ -10,6 +10,7 @@ import threading
 from typing import TextIO
 
 from neuralscope.cli.words import one_line
+from neuralscope.errors import shortened
 
 
 class StatusLine:
@@ -70,4 +71,4 @@ class StatusLine:
 
 def say(message: str, options: argparse.Namespace) -> None:
     """Write one line that names the command it comes from."""
-    StatusLine(sys.stderr).say(f"{options.parser.prog}: {one_line(message)}")
+    StatusLine(sys.stderr).say(f"{options.parser.prog}: {shortened(one_line(message))}")

@@ -71,6 +71,7 @@ def write_table(path: Path, table: Table) -> None:
         OSError: The folder cannot be written or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Readable by others, as the umask says: a data home may be shared by a class.
     with replacing(path) as file:
         np.lib.format.write_array(file, np.ascontiguousarray(table), allow_pickle=False)
         file.write(bytes.fromhex(digest_of(table)))

@@ -42,14 +42,19 @@ class DownloadWatch(urllib.request.BaseHandler):
     Args:
         tell: Takes the news.
         refusal: Why nothing may be downloaded, or None if it may.
+
+    Attributes:
+        has_asked: Whether anything was to be downloaded.
     """
 
     def __init__(self, tell: Tell, refusal: str | None = None) -> None:
         self._tell = tell
         self._refusal = refusal
+        self.has_asked = False
 
     def https_request(self, request: urllib.request.Request) -> urllib.request.Request:
         """Tell that a request goes out, or stop it."""
+        self.has_asked = True
         if self._refusal is not None:
             raise DataError(self._refusal)
         self._tell({"phase": "connecting", "received": 0, "expected": None})
@@ -168,18 +173,19 @@ def reason_for(error: BaseException, source: OpenMLSource, home: Path) -> str:
 def _fetch(source: OpenMLSource, home: Path, scratch: Path, tell: Tell) -> Path:
     """Return the path of the compact copy: in the data home, or in scratch if it cannot be."""
     working_home = scratch / "scikit_learn_data"
-    has_copy = link_copies(home / "openml", working_home / "openml")
+    links = link_copies(home / "openml", working_home / "openml")
     refusal = None
     if not scratch.is_relative_to(home):
         # Downloaded all the same, it would have to be downloaded again for every run.
         refusal = f"the folder {home} cannot be written (SCIKIT_LEARN_DATA can name another one)"
-    urllib.request.install_opener(urllib.request.build_opener(DownloadWatch(tell, refusal)))
-    if has_copy:
+    watch = DownloadWatch(tell, refusal)
+    urllib.request.install_opener(urllib.request.build_opener(watch))
+    if links:
         tell({"phase": "parsing", "received": 0, "expected": None})
-    table = fetch_table(source, working_home)
-    fault = source.fault(table)
-    if fault is not None:
-        raise DataError(f"what is in {home / 'openml'} or at OpenML is not {source.title}, {fault}")
+    try:
+        table = _sound_table(source, working_home)
+    except Exception as error:
+        table = _fetched_anew(source, home, working_home, links, watch, error)
     path = compact_path(home, source.name)
     try:
         write_table(path, table)
@@ -190,24 +196,68 @@ def _fetch(source: OpenMLSource, home: Path, scratch: Path, tell: Tell) -> Path:
     return path
 
 
-def link_copies(copies: Path, links: Path) -> bool:
-    """Fill `links` with links to scikit-learn's copies; tell whether there are any.
+def _sound_table(source: OpenMLSource, openml_home: Path) -> Table:
+    """Return the table of `source`. Raises DataError if it is another one."""
+    table = fetch_table(source, openml_home)
+    fault = source.fault(table)
+    if fault is not None:
+        raise DataError(f"what OpenML delivered is not {source.title}, {fault}")
+    return table
+
+
+def _fetched_anew(
+    source: OpenMLSource,
+    home: Path,
+    working_home: Path,
+    links: Mapping[Path, Path],
+    watch: DownloadWatch,
+    error: Exception,
+) -> Table:
+    """Fetch without the copies, where they are at fault; else raise the error.
+
+    scikit-learn itself takes away a copy that it cannot unpack and downloads it again; for what it
+    cannot make sense of, or what holds other images, that is done here.
+
+    Raises:
+        DataError: A copy is damaged and cannot be fetched anew.
+        Exception: The error, or another one that has nothing to do with copies.
+    """
+    damaged = [copy for link, copy in links.items() if not os.path.lexists(link)]
+    if links and not watch.has_asked:
+        damaged = [home / "openml"]
+        shutil.rmtree(working_home / "openml", ignore_errors=True)
+        try:
+            return _sound_table(source, working_home)
+        except Exception as again:
+            error = again
+    if not damaged or not watch.has_asked:
+        raise error
+    raise DataError(
+        f"the copy {damaged[0]} is damaged, and could not be fetched anew: "
+        f"{reason_for(error, source, home)}"
+    ) from error
+
+
+def link_copies(copies: Path, links: Path) -> dict[Path, Path]:
+    """Fill `links` with links to scikit-learn's copies; return which copy each leads to.
 
     `fetch_openml` deletes its cached file whenever reading it raises anything but a network or
     parser error: a wrong checksum, but also too little memory or a pandas it does not know.
     Behind links, that takes the link and leaves the copy.
     """
-    found = False
+    made = {}
     for folder, subfolders, files in os.walk(copies):
         # Downloads of others that are still under way.
         subfolders[:] = [name for name in subfolders if not name.startswith("tmp")]
         target = links / Path(folder).relative_to(copies)
         target.mkdir(parents=True, exist_ok=True)
         for name in files:
+            copy, link = Path(folder, name), target / name
             with contextlib.suppress(OSError):
-                _link(Path(folder, name), target / name)
-                found = True
-    return found
+                if copy.is_file():  # reading a pipe would never end
+                    _link(copy, link)
+                    made[link] = copy
+    return made
 
 
 def keep_downloads(downloads: Path, copies: Path) -> None:

@@ -11,6 +11,7 @@ script          python
 report          html; its page is report.html
 differences     what runs differ in, for sentences and tables
 run_file        run, out and in
+measurements    the curves in a run file
 raw_rows        the rows of a run that cannot be read
 fields          reading a stranger's JSON
 snapshot_check  what the snapshots in a run file must be like

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +29,9 @@ LoadDataset = Callable[[str], Dataset]
 
 HIDDEN = ".import-"
 """How the name of a hidden folder begins."""
+
+_one_at_a_time = threading.Lock()
+"""What a file may take is bounded; so that of many stays bounded too."""
 
 LONGEST_IMPORT = 3600.0
 """Seconds after which nobody works in such a folder any more."""
@@ -72,10 +76,10 @@ def import_file(
     path = Path(path)
     shown = _printable(name or path.name)
     try:
-        with open_archive(path) as (archive, size):
+        with _one_at_a_time, open_archive(path) as (archive, size):
             if _is_run_file(archive):
                 return _import_run(store, RunFile(archive, size), shown)
-        return _import_weights(store, path, shown, load)
+            return _import_weights(store, path, shown, load)
     except Refused as refused:
         raise TransferError(f"{shown} cannot be imported: {refused}.") from refused
     except OSError as error:

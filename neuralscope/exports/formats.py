@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from neuralscope.engine.weights import write_into
 from neuralscope.errors import ConfigError, TransferError
@@ -17,7 +17,7 @@ from neuralscope.exports.run_file import write_run
 from neuralscope.exports.script import write_python
 from neuralscope.exports.tables import write_csv, write_json
 from neuralscope.exports.trained import last_network
-from neuralscope.files import replacing
+from neuralscope.files import in_units, replacing
 from neuralscope.runs import Store
 
 
@@ -44,6 +44,10 @@ class Format:
     def file_name(self, run_id: str) -> str:
         """Return what the file of a run is called where nobody says otherwise."""
         return run_id + self.extension
+
+
+MOST_CONTENT_BYTES = 256 << 20
+"""Of a file that is made in memory, for a browser."""
 
 
 def _write_npz(store: Store, run_id: str, file: BinaryIO) -> None:
@@ -138,17 +142,36 @@ def write(store: Store, run_id: str, form: str, path: str | os.PathLike[str]) ->
 
 
 def content(store: Store, run_id: str, form: str) -> bytes:
-    """Return what `write` would write.
+    """Return what `write` would write, if it is not more than `MOST_CONTENT_BYTES`.
 
     Raises:
         ConfigError: There is no such format.
         RunNotFound: There is no such run.
-        TransferError: The run has nothing to export.
+        TransferError: The run has nothing to export, or it is larger.
         WeightsError: Its snapshot is gone or damaged.
     """
-    file = io.BytesIO()
-    _writer(form)(store, run_id, file)
+    file = _Bounded()
+    try:
+        _writer(form)(store, run_id, file)
+    except _TooLarge as error:
+        raise TransferError(
+            f"Run {run_id} is larger than {in_units(MOST_CONTENT_BYTES)} in this form. Export it "
+            f"in the terminal: python -m neuralscope export {run_id} --format {form}"
+        ) from error
     return file.getvalue()
+
+
+class _TooLarge(Exception):
+    """More was written than is kept in memory."""
+
+
+class _Bounded(io.BytesIO):
+    """A file in memory that does not fill it."""
+
+    def write(self, content: Any) -> int:
+        if self.tell() + memoryview(content).nbytes > MOST_CONTENT_BYTES:
+            raise _TooLarge
+        return super().write(content)
 
 
 def _writer(form: str) -> Callable[[Store, str, BinaryIO], None]:

@@ -68,8 +68,8 @@ MOST_GROWTH = 50
 """A file may unpack to this many times its size: trained weights hardly shrink at all, and a small
 file must not fill the disk."""
 
-MOST_MEMBERS = 10_010
-"""Snapshots of every epoch that a run can have, and the rest."""
+MOST_SNAPSHOTS = 500
+"""Of 10,000 epochs some 70 are kept (`is_milestone`)."""
 
 
 # Out ---------------------------------------------------------------------------------------------
@@ -147,7 +147,8 @@ class RunFile:
         """Read and check everything but the snapshots."""
         about = self._about()
         run = _read_run(about.part("run"))
-        most = run.config.epochs + 2  # of each epoch, of before training, and the latest
+        # Of each epoch, of before training, and the latest.
+        most = min(run.config.epochs + 2, MOST_SNAPSHOTS)
         snapshots = tuple(
             _read_snapshot(each, run.config) for each in about.parts("snapshots", most)
         )
@@ -204,7 +205,7 @@ def open_archive(path: Path) -> Iterator[tuple[Archive, int]]:
         if file.read(2) != b"PK":
             raise Refused("it is neither a run file nor a weights file")
         size = file.seek(0, io.SEEK_END)
-        yield Archive(file, MOST_BYTES, most_members=MOST_MEMBERS), size
+        yield Archive(file, MOST_BYTES), size
 
 
 # Its parts ---------------------------------------------------------------------------------------

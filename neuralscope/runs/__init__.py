@@ -6,6 +6,8 @@ experiment  from a configuration and a data set to a training
 rate_test   which learning rate to give a configuration
 database    the SQLite file
 names       what a run is called while nobody has named it
+life        whether somebody trains a run
+last_words  what a trainer printed before it ended
 records     what is kept of a run, as values
 rows        from the tables to records
 reading     what can be asked of a store
@@ -15,8 +17,13 @@ curves      the epochs of several runs at once
 snapshots   the network as it was at an epoch
 detached    a run carried from one store into another
 machine     what computed a run
-threads     how many cores its matrix products use
+cores       how many cores its matrix products use
 trainer     the process in which a run is computed
+mailbox     what it is asked for
+logbook     what comes out, until it is written down
+clock       how long that took
+retrying    what cannot be written yet
+continuation  where a run goes on that has ended before
 training_run  a training in a program of one's own, a record at a time
 launcher    starting it from the dashboard
 lineage     going on with a run, forking it, training it again

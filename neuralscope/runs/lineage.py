@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +28,6 @@ from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.cores import recorded
 from neuralscope.runs.names import describe_change, redescribe
 from neuralscope.runs.records import DIVERGED, FINISHED, Epochs, Parent, Run
-from neuralscope.runs.rows import run_from
 from neuralscope.runs.snapshots import (
     LATEST,
     SnapshotInfo,
@@ -87,17 +85,6 @@ def can_resume(run: Run, epochs: int | None = None) -> str:
             "ask for more than that to continue."
         )
     return ""
-
-
-def wait_for_silence(store: Store, run_id: str) -> None:
-    """Wait while a run seems to be trained though its trainer gives no sign of life.
-
-    So a caller can resume a run right after its trainer was killed, without knowing how long it
-    takes until a silent trainer counts as gone.
-    """
-    heard = store.heartbeat(run_id)
-    while store.run(run_id).is_active and store.heartbeat(run_id) == heard:
-        time.sleep(0.05)
 
 
 def _is_out_of_patience(run: Run) -> bool:
@@ -229,6 +216,7 @@ def _begin_with(store: Store, child: str, info: SnapshotInfo, state: State, dige
         write_state(store, child, info, state)
         Writer(store, child).set_data_digest(digest)
     except NeuralScopeError:
+        store.withdraw(child)
         with store.database.writing() as db:
             db.execute("DELETE FROM runs WHERE run_id = ?", (child,))
         shutil.rmtree(store.folder(child), ignore_errors=True)
@@ -310,13 +298,11 @@ def offspring(store: Store, run_id: str, most: int) -> tuple[list[Run], int]:
         run_id: The run that was forked or reproduced.
         most: How many to return.
     """
+    made = "WHERE parent_id = ? AND trashed IS NULL"
     with store.database.reading() as db:
-        made = f"FROM {RUNS} WHERE parent_id = ? AND trashed IS NULL"
-        total = db.execute(f"SELECT count(*) {made}", (run_id,)).fetchone()[0]
-        rows = db.execute(
-            f"SELECT * {made} ORDER BY created DESC, run_id DESC LIMIT ?", (run_id, most)
-        ).fetchall()
-    return [run_from(row) for row in rows], total
+        total = db.execute(f"SELECT count(*) FROM {RUNS} {made}", (run_id,)).fetchone()[0]
+    newest = f"{made} ORDER BY created DESC, run_id DESC LIMIT ?"
+    return store.runs_where(newest, run_id, most), total
 
 
 # Reproducing -------------------------------------------------------------------------------------
@@ -356,7 +342,11 @@ def reproduce(store: Store, run_id: str) -> str:
     if beginning is not None:
         _begin_with(store, again, *beginning, run.data_digest)
     if (cores := recorded(run.machine)) is not None:
-        Writer(store, again).set_machine(cores._asdict())
+        try:
+            Writer(store, again).set_machine(cores._asdict())
+        except BaseException:
+            store.withdraw(again)  # nobody is going to train it
+            raise
     return again
 
 

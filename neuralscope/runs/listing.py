@@ -10,16 +10,15 @@ import contextlib
 import json
 import math
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from neuralscope.errors import RunNotFound, RunUnreadable, StoreError
-from neuralscope.runs import rows as run_rows
 from neuralscope.runs.columns import EPOCHS, IS_TRASHED, RUNS
 from neuralscope.runs.database import Database
 from neuralscope.runs.records import ACTIVE, INTERRUPTED, Run
+from neuralscope.runs.rows import key_of
 from neuralscope.runs.store import Store
 
 # A row that is no JSON would make json_extract fail for all of them; SQLite may ask for it before
@@ -27,7 +26,8 @@ from neuralscope.runs.store import Store
 _CONFIG = "CASE WHEN json_valid(CAST(config AS TEXT)) THEN CAST(config AS TEXT) ELSE '{}' END"
 _TAGS = "CASE WHEN json_valid(CAST(tags AS TEXT)) THEN CAST(tags AS TEXT) ELSE '[]' END"
 _STATUS = (
-    f"CASE WHEN status IN ({', '.join(repr(each) for each in ACTIVE)}) AND heartbeat < :lost "
+    f"CASE WHEN status IN ({', '.join(repr(each) for each in ACTIVE)}) "
+    "AND run_id NOT IN (SELECT value FROM json_each(:held)) "
     f"THEN '{INTERRUPTED}' ELSE status END"
 )
 _LAST = (
@@ -126,6 +126,7 @@ def list_runs(store: Store, query: Query) -> Listing:
     if query.sort not in SORTS:
         raise StoreError(f"Runs are sorted by {', '.join(SORTS)}, not by {query.sort[:40]!r}.")
     where, values = _conditions(query)
+    values["held"] = json.dumps(store.held())
     sort = SORTS[query.sort]
     order = f"({sort}) IS NULL, {sort} {'DESC' if query.descending else 'ASC'}, "
     if query.sort == "created":  # which the index of the table is sorted by
@@ -163,7 +164,7 @@ def newest(store: Store, limit: int, *, dataset: str = "") -> list[Run]:
 
 def _conditions(query: Query) -> tuple[str, dict[str, object]]:
     """Return the SQL of what a query asks for, and the values in it."""
-    values: dict[str, object] = {"lost": time.time() - run_rows.HEARTBEAT_LOST}
+    values: dict[str, object] = {}
     conditions = ["trashed IS NULL"]
     if words := query.search.casefold().split():
         # As bytes: text that is none would fail on its way to a function, and hide all the others.
@@ -252,7 +253,7 @@ def trashed_before(store: Store, when: float) -> list[str]:
         rows = db.execute(
             f"SELECT run_id, rowid FROM runs WHERE trashed < ? AND {IS_TRASHED}", (when,)
         ).fetchall()
-    return [run_rows.key_of(row["run_id"], row["rowid"]) for row in rows]
+    return [key_of(row["run_id"], row["rowid"]) for row in rows]
 
 
 def is_any(store: Store) -> bool:
@@ -264,13 +265,7 @@ def is_any(store: Store) -> bool:
 
 def is_live(store: Store) -> bool:
     """Return whether any run is queued, running or paused."""
-    with store.database.reading() as db:
-        found = db.execute(
-            f"SELECT 1 FROM {RUNS} WHERE status IN ({', '.join('?' * len(ACTIVE))}) "
-            "AND heartbeat >= ? AND trashed IS NULL LIMIT 1",
-            (*ACTIVE, time.time() - run_rows.HEARTBEAT_LOST),
-        ).fetchone()
-    return found is not None
+    return bool(store.held())
 
 
 def still_there(store: Store, run_ids: Iterable[str]) -> list[Run]:

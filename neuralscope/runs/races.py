@@ -23,7 +23,6 @@ from neuralscope.runs.columns import RUNS
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.launcher import start_trainer
 from neuralscope.runs.records import LONGEST_NAME, Run
-from neuralscope.runs.rows import run_from
 from neuralscope.runs.store import Store
 
 FEWEST, MOST = 2, 6
@@ -136,10 +135,14 @@ def start(store: Store, configs: Sequence[RunConfig], names: Sequence[str] = ())
     """
     race_id = time.strftime("race-%Y%m%d-%H%M%S-") + secrets.token_hex(2)
     names = names or [""] * len(configs)
-    run_ids = [
-        store.create(config, name, race=race_id)
-        for config, name in zip(configs, names, strict=True)
-    ]
+    run_ids: list[str] = []
+    try:
+        for config, name in zip(configs, names, strict=True):
+            run_ids.append(store.create(config, name, race=race_id))
+    except BaseException:
+        for run_id in run_ids:  # nobody is going to train them
+            store.withdraw(run_id)
+        raise
     for run_id in run_ids:
         with contextlib.suppress(StoreError):
             start_trainer(store, run_id)
@@ -152,16 +155,14 @@ def find(store: Store, race_id: str) -> Race:
     Raises:
         StoreError: There is none with this id, or all its runs have been deleted.
     """
-    rows = []
+    runs: list[Run] = []
     if _RACE_ID.fullmatch(race_id):
-        with store.database.reading() as db:
-            rows = db.execute(
-                # The second condition lets SQLite use the index, which holds no other rows.
-                f"SELECT * FROM {RUNS} WHERE race = ? AND race != '' AND trashed IS NULL "
-                "ORDER BY created, run_id LIMIT ?",
-                (race_id, MOST),
-            ).fetchall()
-    runs = [run_from(row) for row in rows]
+        runs = store.runs_where(
+            # The second condition lets SQLite use the index, which holds no other rows.
+            "WHERE race = ? AND race != '' AND trashed IS NULL ORDER BY created, run_id LIMIT ?",
+            race_id,
+            MOST,
+        )
     if not runs:
         shown = race_id if len(race_id) <= 40 else f"{race_id[:40]}..."
         raise StoreError(f"There is no race {shown!r} in this store; its runs may be deleted.")

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from neuralscope.engine import LayerHealth
-from neuralscope.errors import RunNotFound, RunUnreadable
+from neuralscope.errors import RunNotFound, RunUnreadable, StoreError
+from neuralscope.runs import last_words, life
 from neuralscope.runs.columns import (
+    COMMAND_ROWS,
     CONDITIONS,
     EPOCHS,
     EVENTS,
@@ -74,38 +76,64 @@ class Reading:
             RunUnreadable: Its row holds what no run can be.
         """
         self.folder(run_id)  # what cannot be an id is not looked up
+        rows, deaths = self._rows("WHERE run_id = ? AND trashed IS NULL", run_id)
+        if not rows:
+            raise self._why_missing(run_id)
+        return run_from(rows[0], deaths.get(run_id, ""))
+
+    def _why_missing(self, run_id: str) -> StoreError:
         with self.database.reading() as db:
             row = db.execute(
-                f"SELECT *, {FAULT} AS fault, {IS_TRASHED} AS is_trashed "
-                "FROM runs WHERE run_id = ?",
+                f"SELECT *, {FAULT} AS fault FROM runs WHERE run_id = ? AND NOT {IS_TRASHED}",
                 (run_id,),
             ).fetchone()
-        if row is None or row["is_trashed"]:
-            raise self.not_found(run_id)
-        if reason := fault_of(row):
-            raise RunUnreadable(f"Run {run_id!r} has a row that cannot be read: {reason}.")
-        return run_from(row)
+        reason = "" if row is None else fault_of(row)
+        if not reason:
+            return self.not_found(run_id)
+        return RunUnreadable(f"Run {run_id!r} has a row that cannot be read: {reason}.")
 
     def runs(self) -> list[Run]:
         """Return all runs that can be read, newest first; see `unreadable` for the others."""
-        return self._runs("trashed IS NULL ORDER BY created DESC, run_id DESC")
+        return self.runs_where("WHERE trashed IS NULL ORDER BY created DESC, run_id DESC")
 
     def active_runs(self) -> list[Run]:
         """Return the runs that are queued, running or paused, newest first."""
-        return [run for run in self._active() if run.is_active]
-
-    def _active(self) -> list[Run]:
-        condition = "status IN (?, ?, ?) AND trashed IS NULL ORDER BY created DESC"
-        return self._runs(condition, *ACTIVE)
+        which = "WHERE status IN (?, ?, ?) AND trashed IS NULL ORDER BY created DESC"
+        return [run for run in self.runs_where(which, *ACTIVE) if run.is_active]
 
     def trashed(self) -> list[Run]:
         """Return the runs in the trash, the latest thrown away first."""
-        return self._runs("trashed IS NOT NULL ORDER BY trashed DESC, run_id")
+        return self.runs_where("WHERE trashed IS NOT NULL ORDER BY trashed DESC, run_id")
 
-    def _runs(self, condition: str, *values: object) -> list[Run]:
-        with self.database.reading() as db:
-            rows = db.execute(f"SELECT * FROM {RUNS} WHERE {condition}", values).fetchall()
-        return [run_from(row) for row in rows]
+    def runs_where(self, which: str, *values: object) -> list[Run]:
+        """Return those runs that can be read for which a condition holds.
+
+        Args:
+            which: The end of the query.
+            values: What stands in it for its question marks.
+        """
+        rows, deaths = self._rows(which, *values)
+        return [run_from(row, deaths.get(row["run_id"], "")) for row in rows]
+
+    def _rows(self, which: str, *values: object) -> tuple[list[sqlite3.Row], dict[str, str]]:
+        """Return rows of runs, and how trainers died that have not ended theirs, by the run's id.
+
+        Nobody has to notice a death and write it down: a run that should be active and that nobody
+        holds (see `life`) *is* interrupted, for whoever looks.
+        """
+        lost: dict[str, tuple[str, str]] = {}
+        while True:
+            with self.database.reading() as db:
+                rows = db.execute(f"SELECT * FROM {RUNS} {which}", values).fetchall()
+            lost_before = lost
+            lost = {
+                row["run_id"]: (row["status"], row["trainer"])
+                for row in rows
+                if row["status"] in ACTIVE and not self.is_held(row["run_id"])
+            }
+            # A run may have ended, or have been taken up, after its row was read: look again.
+            if lost.items() <= lost_before.items():
+                return rows, {run_id: self._death(run_id, *why) for run_id, why in lost.items()}
 
     def unreadable(self, most: int = 100) -> UnreadableRuns:
         """Return the runs outside the trash whose rows hold what no run can be, newest first.
@@ -113,14 +141,50 @@ class Reading:
         Args:
             most: How many to return.
         """
+        found = f"FROM runs WHERE NOT {IS_SOUND} AND NOT {IS_TRASHED}"
         with self.database.reading() as db:
-            found = f"FROM runs WHERE ({IS_SOUND}) IS NOT TRUE AND NOT {IS_TRASHED}"
             total = db.execute(f"SELECT count(*) {found}").fetchone()[0]
-            query = (
-                f"SELECT rowid AS number, *, {FAULT} AS fault {found} ORDER BY rowid DESC LIMIT ?"
-            )
-            rows = db.execute(query, (most,)).fetchall() if total else []
+            rows = db.execute(
+                f"SELECT rowid AS number, *, {FAULT} AS fault {found} ORDER BY rowid DESC LIMIT ?",
+                (most if total else 0,),
+            ).fetchall()
         return UnreadableRuns(tuple(map(unreadable_from, rows)), total)
+
+    def is_held(self, run_id: str) -> bool:
+        """Return whether a process trains this run or is going to."""
+        return bool(RUN_ID.fullmatch(run_id)) and life.is_held(self.path / run_id)
+
+    def held(self) -> list[str]:
+        """Return the ids of the runs that are queued, running or paused, in no order."""
+        with self.database.reading() as db:
+            rows = db.execute(
+                f"SELECT run_id FROM {RUNS} WHERE status IN (?, ?, ?) AND trashed IS NULL", ACTIVE
+            ).fetchall()
+        return [row["run_id"] for row in rows if self.is_held(row["run_id"])]
+
+    def oldest_command(self, run_id: str) -> int | None:
+        """Return the number of the oldest command that the trainer has not taken yet, or None."""
+        with self.database.reading() as db:
+            number: int | None = db.execute(
+                f"SELECT min(id) FROM {COMMAND_ROWS} WHERE run_id = ? AND handled IS NULL",
+                (run_id,),
+            ).fetchone()[0]
+        return number
+
+    def log(self, run_id: str) -> str | None:
+        """Return the end of what a run's trainer printed; None where it has no log.
+
+        One that was started in a terminal prints there.
+        """
+        return last_words.read(self.folder(run_id))
+
+    def _death(self, run_id: str, status: str, trainer: str) -> str:
+        """Return why a run that should be active is not, in a sentence."""
+        log = self.log(run_id)
+        if status == QUEUED and not trainer and log is None:
+            return "It was queued, but no training process took it up."
+        reason = last_words.last_line(log or "").rstrip(".")
+        return f"Its training process ended unexpectedly{reason and ': '}{reason}."
 
     def folder(self, run_id: str) -> Path:
         """Return the folder of a run's snapshots.
@@ -138,20 +202,9 @@ class Reading:
 
     def place_in_queue(self, run_id: str) -> int:
         """Return 1 for the queued run that is next, 2 for the one after it...; 0 if not queued."""
-        waiting = [run.run_id for run in self._waiting()]
+        which = "WHERE status = ? AND trashed IS NULL ORDER BY queued, run_id"
+        waiting = [run.run_id for run in self.runs_where(which, QUEUED) if run.is_active]
         return waiting.index(run_id) + 1 if run_id in waiting else 0
-
-    def _waiting(self) -> list[Run]:
-        waiting = self._runs("status = ? AND trashed IS NULL ORDER BY queued, run_id", QUEUED)
-        return [run for run in waiting if run.is_active]
-
-    def heartbeat(self, run_id: str) -> float:
-        """Return when a run's trainer gave its last sign of life, in seconds since 1970."""
-        with self.database.reading() as db:
-            row = db.execute(f"SELECT heartbeat FROM {RUNS} WHERE run_id = ?", (run_id,)).fetchone()
-        if row is None:
-            raise self.not_found(run_id)
-        return float(row["heartbeat"])
 
     # What a run has left behind ------------------------------------------------------------------
 

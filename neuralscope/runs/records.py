@@ -24,6 +24,7 @@ FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = (
     "interrupted",
 )
 ACTIVE = (QUEUED, RUNNING, PAUSED)
+ENDED = (FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED)
 
 LONGEST_NAME, LONGEST_TAG, LONGEST_NOTES = 200, 40, 20_000
 """Characters that a run's name, each of its tags, and its notes may have."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
@@ -17,7 +16,6 @@ from neuralscope.runs.columns import JSON_COLUMNS, LATEST_MOMENT, TABLES, json_f
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.database import RUN_ID
 from neuralscope.runs.records import (
-    ACTIVE,
     INTERRUPTED,
     LONGEST_MESSAGE,
     LONGEST_NAME,
@@ -30,16 +28,18 @@ from neuralscope.runs.records import (
     UnreadableRun,
 )
 
-HEARTBEAT_LOST = 4.0
-"""Seconds without a sign of life after which a run counts as interrupted."""
 
+def run_from(row: sqlite3.Row, death: str = "") -> Run:
+    """Return the run of a row that can be trusted.
 
-def run_from(row: sqlite3.Row) -> Run:
-    """Return the run of a row that can be trusted (`columns.RUNS`)."""
+    Args:
+        row: Of `columns.RUNS`, whole.
+        death: How its trainer died, in a sentence; empty for one that lives or has ended the run.
+    """
     values = dict(row)
     status, message = values["status"], values["message"]
-    if status in ACTIVE and not is_alive(row):
-        status, message = INTERRUPTED, "Its training process ended unexpectedly."
+    if death:
+        status, message = INTERRUPTED, death
     values |= {
         "name": values["name"][:LONGEST_NAME],
         "config": config_from(values["config"]),
@@ -141,13 +141,6 @@ def _recipe_from(text: str) -> Recipe | None:
         return Recipe.from_json(json.loads(text)) if text else None
     except (ValueError, TypeError, RecursionError, DataError):
         return None
-
-
-def is_alive(row: sqlite3.Row) -> bool:
-    """Return whether somebody is at work on a run or going to be."""
-    heard = row["heartbeat"]
-    is_recent = isinstance(heard, float) and time.time() - heard <= HEARTBEAT_LOST
-    return row["status"] in ACTIVE and is_recent
 
 
 def packed(losses: npt.NDArray[np.float32]) -> bytes:

@@ -16,9 +16,11 @@ live, for those who watch and in case it is killed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ import numpy.typing as npt
 
 from neuralscope.engine import Network, Training
 from neuralscope.engine.weights import write
-from neuralscope.errors import WeightsError
+from neuralscope.errors import StoreFull, WeightsError
 from neuralscope.files import Arrays, Refused, open_regular
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.records import FINISHED, Run
@@ -36,6 +38,8 @@ from neuralscope.runs.writer import Writer
 
 State = Mapping[str, npt.NDArray[Any]]
 """Everything needed to go on from a snapshot, by name."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 LATEST = "latest"
 EVERY_EPOCH_UNTIL = 20
@@ -199,6 +203,8 @@ def _made_folder(store: Store, run_id: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StoreFull(f"{folder} cannot be made: the disk is full.") from error
         raise WeightsError(f"{folder} cannot be made: {error.strerror or error}.") from error
     return folder
 
@@ -233,7 +239,7 @@ class SnapshotKeeper:
         store: Store,
         writer: Writer,
         n_classes: int,
-        before_write: Callable[[], None] = lambda: None,
+        list_snapshot: Callable[[str, Callable[[], None]], None] = lambda name, write: write(),
     ) -> None:
         """Make the run's folder.
 
@@ -241,10 +247,12 @@ class SnapshotKeeper:
             store: Where the run is kept.
             writer: Who may write it.
             n_classes: Of its data set.
-            before_write: Writes down all that led to a snapshot: whoever goes on from there must
-                find it, wherever the trainer was killed.
+            list_snapshot: Is given a snapshot's name and what lists it, or takes it off the list;
+                calls that, perhaps later, once all that led to the snapshot is written down:
+                whoever goes on from there must find it, wherever the trainer was killed.
 
         Raises:
+            StoreFull: There is no room for it.
             WeightsError: It cannot be made.
         """
         self._store = store
@@ -256,7 +264,7 @@ class SnapshotKeeper:
         self._superseded: list[str] = []
         self.cost = 0.0
         """Seconds that writing the last one took."""
-        self._before_write = before_write
+        self._list_snapshot = list_snapshot
         folder = _made_folder(store, writer.run_id)
         for left_over in folder.glob(".*"):  # by a trainer that was killed while writing
             left_over.unlink(missing_ok=True)
@@ -286,7 +294,12 @@ class SnapshotKeeper:
         return is_milestone(epoch) or (self._best is not None and epoch == self._best[1])
 
     def keep_epoch(self, training: Training, accuracy: float, seconds: float) -> None:
-        """Keep a measured epoch if it is a milestone or the best so far."""
+        """Keep a measured epoch if it is a milestone or the best so far.
+
+        Raises:
+            StoreFull: There is no room for it; nothing has changed, and it may be tried again.
+            WeightsError: It cannot be written at all.
+        """
         epoch = training.epoch
         is_best = epoch > 0 and (self._best is None or accuracy > self._best[0])
         if is_milestone(epoch) or is_best:
@@ -319,18 +332,31 @@ class SnapshotKeeper:
         if not np.isfinite(training.network.parameters).all():
             return  # about to diverge, which the next step will tell: keep what was before
         began = time.perf_counter()
-        self._before_write()
         answers = training.validation_probabilities
         arrays = {
             **training.state(),
             "validation_probabilities": answers.astype(np.float16),
             "validation_predictions": answers.argmax(axis=1).astype(self._label_type),
         }
-        # The token, that no two trainers of a run, one of them held up, write one file.
-        written = self._store.folder(self._run_id) / f".{name}.{self._writer.token}"
-        write(written, arrays, {})
-        self._writer.add_snapshot(
-            name, epoch=training.epoch, step=training.step, seconds=seconds, written=written
+        written = self._unlisted(name)
+        try:
+            write(written, arrays, {})
+        except WeightsError as error:
+            if getattr(error.__cause__, "errno", None) in _NO_ROOM:
+                raise StoreFull(
+                    f"Snapshot {name} of run {self._run_id} cannot be written: the disk is full."
+                ) from error
+            raise
+        self._list_snapshot(
+            name,
+            partial(
+                self._writer.add_snapshot,
+                name,
+                epoch=training.epoch,
+                step=training.step,
+                seconds=seconds,
+                written=written,
+            ),
         )
         self._written_steps[name] = training.step
         while self._superseded:
@@ -339,7 +365,18 @@ class SnapshotKeeper:
                 self._remove(former)
         self.cost = time.perf_counter() - began
 
+    def _unlisted(self, name: str) -> Path:
+        """Return where a snapshot is until it is listed.
+
+        With the token, that no two trainers of a run, one of them held up, write one file.
+        """
+        return self._store.folder(self._run_id) / f".{name}.{self._writer.token}"
+
     def _remove(self, name: str) -> None:
+        self._unlisted(name).unlink(missing_ok=True)
+        self._list_snapshot(name, partial(self._delete, name))
+        self._written_steps.pop(name, None)
+
+    def _delete(self, name: str) -> None:
         self._writer.remove_snapshot_row(name)
         _path(self._store, self._run_id, name).unlink(missing_ok=True)
-        self._written_steps.pop(name, None)

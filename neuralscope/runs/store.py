@@ -4,12 +4,16 @@
       neuralscope.sqlite3         runs, epochs, steps, events, commands (see `database`)
       20261123-101502-3fa9/       one folder a run
         epoch-00012.npz           snapshots (see `snapshots`)
+        trainer.log               what a trainer that the dashboard started printed (`last_words`)
+        trainer.lock              held while a process trains the run (see `life`)
 
 A trainer and the dashboards that watch it share nothing but this. The dashboard speaks to the
 trainer by command rows; the trainer answers by events.
 
-A trainer proves that it is alive by a heartbeat. Nobody has to notice a death and write it down:
-a run that should be active but whose heartbeat is old *is* interrupted, for whoever looks.
+A trainer proves that it is alive by a lock on a file in the run's folder (see `life`), not by a
+clock. Nobody has to notice a death and write it down: a run that should be active but whose lock
+nobody holds *is* interrupted, for whoever looks. The column `heartbeat` is of versions before that
+and means nothing any more.
 """
 
 from __future__ import annotations
@@ -20,21 +24,22 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from neuralscope.errors import ConfigError, RunUnreadable, StoreError, StoreFull
+from neuralscope.runs import last_words, life
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.machine import usable_cores
 from neuralscope.runs.names import describe, redescribe
 from neuralscope.runs.reading import Reading
+from neuralscope.runs.records import ENDED, QUEUED, Parent
 from neuralscope.runs.records import LONGEST_NAME as LONGEST_NAME
 from neuralscope.runs.records import LONGEST_NOTES as LONGEST_NOTES
 from neuralscope.runs.records import LONGEST_TAG as LONGEST_TAG
 from neuralscope.runs.records import MOST_TAGS as MOST_TAGS
-from neuralscope.runs.records import QUEUED, Parent
-from neuralscope.runs.rows import is_alive, key_of
+from neuralscope.runs.rows import key_of
 
 _ROW = re.compile(r"row-([0-9]{1,18})")
 """What a run without an id is called, by the number of its row."""
@@ -63,9 +68,12 @@ class Store(Reading):
             StoreError: The folder cannot be used.
         """
         super().__init__(Path(path) if path is not None else default_path())
+        self._promised: set[str] = set()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database, and of runs that were queued here and not taken up."""
+        for run_id in self._promised:
+            self.withdraw(run_id)
         self.database.close()
 
     def __enter__(self) -> Store:
@@ -89,6 +97,8 @@ class Store(Reading):
     ) -> str:
         """Add a queued run and return its id.
 
+        This process holds it (see `life`) until a trainer takes it, or the store is closed.
+
         Args:
             config: What it trains.
             name: Its name for people; a description of the configuration if empty.
@@ -97,32 +107,72 @@ class Store(Reading):
             origin: Where it is imported from, in a sentence.
 
         Raises:
-            StoreError: The name is too long, or the store cannot be written.
+            StoreError: The name is too long, the store cannot be written, or its disk knows no
+                locks.
         """
         now = time.time()
         name = _as_text("name", name, LONGEST_NAME)
         while True:
             run_id = time.strftime("%Y%m%d-%H%M%S-", time.localtime(now)) + secrets.token_hex(2)
-            with self.database.writing() as db:
-                inserted = db.execute(
-                    "INSERT OR IGNORE INTO runs (run_id, name, config, status, created, queued, "
-                    "heartbeat, parent_id, parent_epoch, parent_step, race, origin) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        run_id,
-                        name or describe(config),
-                        json.dumps(config.as_dict()),
-                        QUEUED,
-                        now,
-                        now,
-                        now,
-                        *(parent or (None, None, None)),
-                        race,
-                        origin,
-                    ),
-                )
+            with ExitStack() as undo:
+                with self.database.writing() as db:
+                    inserted = db.execute(
+                        "INSERT OR IGNORE INTO runs (run_id, name, config, status, created, "
+                        "queued, heartbeat, parent_id, parent_epoch, parent_step, race, origin) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (
+                            run_id,
+                            name or describe(config),
+                            json.dumps(config.as_dict()),
+                            QUEUED,
+                            now,
+                            now,
+                            now,
+                            *(parent or (None, None, None)),
+                            race,
+                            origin,
+                        ),
+                    )
+                    if inserted.rowcount:
+                        undo.callback(shutil.rmtree, self.folder(run_id), ignore_errors=True)
+                        self._promise(run_id, undo)
+                undo.pop_all()
             if inserted.rowcount:
                 return run_id
+
+    def _promise(self, run_id: str, undo: ExitStack) -> None:
+        """Hold a run, until it is known that its row could not be written."""
+        life.promise(self.folder(run_id))
+        self._promised.add(run_id)
+        last_words.remove(self.folder(run_id))
+        undo.callback(self.withdraw, run_id)
+
+    def withdraw(self, run_id: str) -> None:
+        """Let go of a run that was queued here, unless a trainer has taken it."""
+        life.withdraw(self.folder(run_id))
+
+    def inherit(self, run_id: str, descriptor: int) -> None:
+        """Hold a run by the lock that this process was started with.
+
+        Raises:
+            RunNotFound: The id has not the form of one.
+            StoreError: The descriptor is not of that lock.
+        """
+        life.inherit(self.folder(run_id), descriptor)
+        self._promised.add(run_id)
+
+    @contextmanager
+    def holding(self, run_id: str) -> Iterator[None]:
+        """Hold a run for its trainer while this context lasts.
+
+        Raises:
+            StoreError: Another trainer holds it, or it cannot be held.
+        """
+        held = life.take(self.folder(run_id))
+        try:
+            yield
+        finally:
+            held.release()
 
     def delete(self, run_id: str) -> None:
         """Remove a run that is not active, with all that belongs to it.
@@ -200,7 +250,7 @@ class Store(Reading):
             for run_id in run_ids:
                 if self.run(run_id).is_active:
                     raise StoreError(f"Run {run_id} is still active; stop it first.")
-                # A trainer that was only slow to beat must not go on unseen.
+                # A trainer of a version that had no locks must not go on unseen.
                 db.execute(
                     "UPDATE runs SET trashed = ?, trainer = 'trash' WHERE run_id = ?",
                     (time.time(), run_id),
@@ -253,8 +303,8 @@ class Store(Reading):
 
     def _refuse_if_alive(self, run_id: str) -> None:
         with self.database.reading() as db:
-            row = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-        if row is not None and row["trashed"] is None and is_alive(row):
+            row = db.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        if row is not None and row["status"] not in ENDED and self.is_held(run_id):
             raise StoreError(f"Run {run_id} is still active; stop it first.")
 
     def _remove_row(self, number: int) -> None:
@@ -301,28 +351,31 @@ class Store(Reading):
             StoreError: It is active: somebody else was quicker.
         """
         now = time.time()
-        with self.database.writing() as db:
-            run = self.run(run_id)
-            if run.is_active:
-                raise StoreError(f"Run {run_id} is {run.status} already.")
-            # No trainer yet: what was asked of the former one is void, what is asked from now on
-            # is for the next.
-            db.execute(
-                "UPDATE commands SET handled = ? WHERE run_id = ? AND handled IS NULL",
-                (now, run_id),
-            )
-            db.execute(
-                "UPDATE runs SET name = ?, config = ?, status = ?, message = '', queued = ?, "
-                "heartbeat = ?, ended = NULL, trainer = '' WHERE run_id = ?",
-                (
-                    redescribe(run.name, run.config, config)[:LONGEST_NAME],
-                    json.dumps(config.as_dict()),
-                    QUEUED,
-                    now,
-                    now,
-                    run_id,
-                ),
-            )
+        with ExitStack() as undo:
+            with self.database.writing() as db:
+                run = self.run(run_id)
+                if run.is_active:
+                    raise StoreError(f"Run {run_id} is {run.status} already.")
+                self._promise(run_id, undo)
+                # No trainer yet: what was asked of the former one is void, what is asked from now
+                # on is for the next.
+                db.execute(
+                    "UPDATE commands SET handled = ? WHERE run_id = ? AND handled IS NULL",
+                    (now, run_id),
+                )
+                db.execute(
+                    "UPDATE runs SET name = ?, config = ?, status = ?, message = '', queued = ?, "
+                    "heartbeat = ?, ended = NULL, trainer = '' WHERE run_id = ?",
+                    (
+                        redescribe(run.name, run.config, config)[:LONGEST_NAME],
+                        json.dumps(config.as_dict()),
+                        QUEUED,
+                        now,
+                        now,
+                        run_id,
+                    ),
+                )
+            undo.pop_all()
 
 
 def _as_text(what: str, text: str, longest: int) -> str:

@@ -7,13 +7,16 @@
 
 Nothing is computed until it is asked for: pausing is not asking for the next record. With a store
 the run is kept there as if the dashboard had started it: its curves and snapshots, to be watched
-live, compared and exported. NumPy then uses the number of threads that is written down with the
-run; where that is the program's own number too, the bits are those of a training without a store.
+live, compared and exported. It waits for its turn there, and keeps it until it has ended or is
+closed, which `with train(...) as training:` does in any case. NumPy then uses the number of threads
+that is written down with the run; where that is the program's own number too, the bits are those of
+a training without a store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
@@ -23,13 +26,15 @@ from neuralscope.errors import ConfigError, StoreError
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.cores import Cores, blas_threads
 from neuralscope.runs.experiment import checked_network, prepare
-from neuralscope.runs.records import FAILED
+from neuralscope.runs.records import FAILED, RUNNING
 from neuralscope.runs.store import Store
 from neuralscope.runs.writer import Writer
 
 
 class TrainingRun(Iterator[Record]):
     """A training that takes its next step when it is asked for the next record.
+
+    In a `with` statement it is closed at the end: it then takes no turn away from others.
 
     Attributes:
         config: What it trains.
@@ -81,6 +86,14 @@ class TrainingRun(Iterator[Record]):
         """End it here. A run in a store that has begun is kept as interrupted, to be resumed."""
         self._records.close()
 
+    def __enter__(self) -> TrainingRun:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
 
 def train(
     config: RunConfig,
@@ -97,7 +110,9 @@ def train(
         dataset: What to train it on; must be the one the configuration names.
         network: Trained in place, if given; else a fresh one, which the result has as `.network`.
         store: Where the run is kept, or the folder of that, such as "runs"; None for nowhere.
-            There it waits for its turn where other runs are trained, and obeys the dashboard.
+            There it obeys the dashboard, and waits for its turn while other runs are trained;
+            a warning says so, for one of this program that was begun and neither ended nor closed
+            is waited for without end.
         name: Of the run in the store; made from its settings if empty.
 
     Yields:
@@ -119,6 +134,7 @@ def train(
         threads = blas_threads(network.sizes, config.batch_size)
         cores = Cores(processes=1, blas_threads=threads)
         Writer(place, run_id).set_machine(cores._asdict())
+        place.withdraw(run_id)  # one that is never begun must not keep others waiting
     return TrainingRun(config, network, _kept(store, run_id, dataset, network), run_id)
 
 
@@ -130,12 +146,42 @@ def _kept(
     from neuralscope.runs.trainer import Trainer
 
     with _opened(store) as place:
-        trainer = Trainer(place, run_id, dataset=dataset, network=network, is_watched=False)
+        trainer = Trainer(
+            place,
+            run_id,
+            dataset=dataset,
+            network=network,
+            is_watched=False,
+            on_wait=_warner(place, run_id),
+        )
         with closing(trainer.records()) as records:
             yield from filter(_is_asked_for, records)
         run = place.run(run_id)
         if run.status == FAILED:
             raise StoreError(run.message)
+
+
+def _warner(store: Store, run_id: str) -> Callable[[int], None]:
+    """Return what warns, when a wait begins, that the run waits and for what."""
+    reason = ""
+
+    def warn(place: int) -> None:
+        nonlocal reason
+        former, reason = reason, "queue" if place else "pause"
+        if reason == former:
+            return
+        if not place:
+            text = f"Run {run_id} is paused, until the dashboard or a terminal lets it continue."
+        else:
+            running = [run.run_id for run in store.active_runs() if run.status == RUNNING]
+            text = (
+                f"Run {run_id} waits for its turn in the store {store.path}, at place {place} in "
+                f"the queue. Training now: {', '.join(running) or 'none'}. A training of this "
+                "program gives its turn back when it ends or is closed."
+            )
+        warnings.warn(text, stacklevel=2)
+
+    return warn
 
 
 def _opened(store: Store | Path | str) -> AbstractContextManager[Store]:

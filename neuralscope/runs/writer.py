@@ -33,8 +33,6 @@ from neuralscope.runs.records import (
 from neuralscope.runs.rows import blocks_from, packed, recipe_as_text
 from neuralscope.runs.store import Store, slots
 
-_NEW_COMMANDS = f"SELECT kind, value FROM {COMMAND_ROWS} WHERE run_id = ? AND handled IS NULL"
-
 
 class Disowned(StoreError):
     """The run was deleted or taken over: it is not ours to write any more."""
@@ -43,8 +41,8 @@ class Disowned(StoreError):
 class Writer:
     """The one who may write a run.
 
-    Every method that writes raises Disowned if the run is not its own any more, and StoreError if
-    the store cannot be written.
+    Every method that writes raises Disowned if the run is not its own any more, StoreBusy or
+    StoreFull if the store cannot be written yet, and StoreError if it cannot be written at all.
 
     Attributes:
         run_id: Which run.
@@ -52,11 +50,22 @@ class Writer:
             has taken yet.
     """
 
-    def __init__(self, store: Store, run_id: str, token: str = "") -> None:
-        """Speak for the writer with this token."""
+    def __init__(
+        self, store: Store, run_id: str, token: str = "", *, patience: float | None = None
+    ) -> None:
+        """Speak for the writer with this token.
+
+        Args:
+            store: Where the run is kept.
+            run_id: Which run.
+            token: Of the writer.
+            patience: Seconds to wait for the write lock; None for as long as everybody does.
+        """
         self.run_id = run_id
         self.token = token
         self._store = store
+        self._patience = patience
+        self._taken: dict[int, float] = {}  # when commands were taken that are not marked so
 
     def adopt(self) -> None:
         """Become the one writer of the run, whoever was it before.
@@ -65,22 +74,21 @@ class Writer:
         its first trainer was starting are not.
         """
         now = time.time()
-        with self._store.database.writing() as db:
+        with self._store.database.writing(self._patience) as db:
             db.execute(
                 "UPDATE commands SET handled = ? WHERE run_id = ? AND handled IS NULL "
                 "AND (SELECT trainer FROM runs WHERE runs.run_id = commands.run_id) != ''",
                 (now, self.run_id),
             )
             db.execute(
-                "UPDATE runs SET trainer = ?, status = ?, heartbeat = ?, message = '' "
-                "WHERE run_id = ?",
-                (self.token, QUEUED, now, self.run_id),
+                "UPDATE runs SET trainer = ?, status = ?, message = '' WHERE run_id = ?",
+                (self.token, QUEUED, self.run_id),
             )
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Give the connection in a transaction in which the run is ours."""
-        with self._store.database.writing() as db:
+        with self._store.database.writing(self._patience) as db:
             row = db.execute(
                 "SELECT 1 FROM runs WHERE run_id = ? AND trainer = ?", (self.run_id, self.token)
             ).fetchone()
@@ -138,19 +146,18 @@ class Writer:
 
     def enqueue(self) -> None:
         """Put the run at the end of the queue."""
-        now = time.time()
         with self._writing() as db:
             db.execute(
-                "UPDATE runs SET status = ?, queued = ?, heartbeat = ? WHERE run_id = ?",
-                (QUEUED, now, now, self.run_id),
+                "UPDATE runs SET status = ?, queued = ? WHERE run_id = ?",
+                (QUEUED, time.time(), self.run_id),
             )
 
     def claim_slot(self) -> bool:
         """Start the queued run if it is next and there is room; return whether it runs now."""
+        if not self._is_next():
+            return False  # nearly always: no need for the write lock
         with self._writing() as db:
-            active = self._store.active_runs()
-            n_running = sum(run.status == RUNNING for run in active)
-            if n_running >= slots() or self._store.place_in_queue(self.run_id) != 1:
+            if not self._is_next():
                 return False
             db.execute(
                 "UPDATE runs SET status = ?, started = coalesce(started, ?) WHERE run_id = ?",
@@ -158,27 +165,46 @@ class Writer:
             )
             return True
 
-    def beat(self) -> None:
-        """Give a sign of life."""
-        with self._writing() as db:
-            db.execute("UPDATE runs SET heartbeat = ? WHERE run_id = ?", (time.time(), self.run_id))
+    def _is_next(self) -> bool:
+        n_running = sum(run.status == RUNNING for run in self._store.active_runs())
+        return n_running < slots() and self._store.place_in_queue(self.run_id) == 1
 
     def has_commands(self) -> bool:
         """Return whether there are commands that nobody has taken yet."""
-        with self._store.database.reading() as db:
-            return db.execute(_NEW_COMMANDS, (self.run_id,)).fetchone() is not None
+        return bool(self._new_commands())
 
     def take_commands(self) -> list[Command]:
-        """Return the commands that nobody has taken yet, in order, and mark them as taken."""
-        if not self.has_commands():
-            return []  # nearly always: no need to wait for the write lock
+        """Return the commands that nobody has taken yet, in order; `mark_taken` writes that down.
+
+        It only reads: while the store cannot be written, commands are obeyed all the same, each
+        once.
+        """
+        rows, now = self._new_commands(), time.time()
+        self._taken |= {row["id"]: now for row in rows}
+        return [Command(row["kind"], row["value"]) for row in rows]
+
+    def _new_commands(self) -> list[sqlite3.Row]:
+        with self._store.database.reading() as db:
+            rows = db.execute(
+                f"SELECT id, kind, value FROM {COMMAND_ROWS} WHERE run_id = ? AND handled IS NULL "
+                "ORDER BY id",
+                (self.run_id,),
+            ).fetchall()
+        return [row for row in rows if row["id"] not in self._taken]
+
+    @property
+    def has_unmarked(self) -> bool:
+        """Whether there are commands that were taken and are not marked so."""
+        return bool(self._taken)
+
+    def mark_taken(self) -> None:
+        """Write down which commands were taken, and when."""
         with self._writing() as db:
-            rows = db.execute(f"{_NEW_COMMANDS} ORDER BY id", (self.run_id,)).fetchall()
-            db.execute(
-                "UPDATE commands SET handled = ? WHERE run_id = ? AND handled IS NULL",
-                (time.time(), self.run_id),
+            db.executemany(
+                "UPDATE commands SET handled = ? WHERE id = ?",
+                [(at, number) for number, at in self._taken.items()],
             )
-        return [Command(*row) for row in rows]
+        self._taken = {}
 
     def set_status(self, status: str) -> None:
         """Switch between running and paused."""
@@ -318,6 +344,7 @@ class Writer:
                     self.run_id,
                 ),
             )
+        self._store.withdraw(self.run_id)  # no trainer is going to take it
 
     # Snapshots -----------------------------------------------------------------------------------
 

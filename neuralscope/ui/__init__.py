@@ -2,8 +2,10 @@
 
 serve           the server, with everything loaded before it answers
 server          how it is set up: open files, sessions that have left, the browser
+closing         what becomes of trainings when the server is closed
 resources       what all sessions of a server share: the store, the data sets, downloads
 frame           what surrounds every page
+failures        where a failure ends: as a sentence on the page
 address         the page's URL: the configuration, the run and the moment it shows
 config_form     the sidebar in which a run is set up
 data_notice     fetching a data set, or saying why it is not available

@@ -17,7 +17,9 @@ from neuralscope.ui import resources
 from neuralscope.ui.progress import Progress, State, state_of
 
 QUANTITIES: tuple[Quantity, ...] = ("loss", "accuracy")
-MARKED_EVENTS = ("paused", "resumed", "learning_rate", "restored", "continued", "forked")
+MARKED_EVENTS = (
+    *("paused", "resumed", "learning_rate", "restored", "continued", "forked", "delayed"),
+)
 MOST_BINS = 250
 
 

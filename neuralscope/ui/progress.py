@@ -14,8 +14,7 @@ from typing import Final, NamedTuple
 
 import streamlit as st
 
-from neuralscope.runs import Epochs, Run, SnapshotInfo, list_snapshots
-from neuralscope.runs.records import Event
+from neuralscope.runs import Epochs, Event, Run, SnapshotInfo, list_snapshots
 from neuralscope.ui import resources, turns
 
 SHARED_FOR: Final = 0.8

@@ -1,7 +1,8 @@
 """A run as it stands: live while it is active, calm once it has ended.
 
-Everything is read from the store, twice a second while the run is live, in a fragment of its own:
-the rest of the page is left alone, and training, in its own process, is not slowed by it.
+Everything is read from the store, twice a second while the run is live (less often for a crowd, see
+`turns`), in a fragment of its own: the rest of the page is left alone, and training, in its own
+process, is not slowed by it.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ FIRST_LOOK_EVERY = 0.1
 FIRST_LOOKS_FOR = 5.0
 """Seconds between two looks for the first point of a run that was just asked for, and for how long
 it is looked for so eagerly."""
+
+SILENT_AFTER = 5.0
+"""Seconds after which a command that was not taken is remarkable."""
 
 METRIC_WIDTH = 148  # six in a row on a laptop, two on a telephone
 MANY_EPOCHS, WIDE_METRIC = 1_000, 224  # of which '1,000 of 1,000' would be cut off in that
@@ -203,12 +207,27 @@ def _commands(store: Store, run: Run) -> None:
         problem = st.session_state.pop("command_problem", None)
         if problem:
             st.error(words.plain(problem), icon=":material/error:")
+        elif _is_silent(store, run):
+            st.warning(
+                "The training process does not answer; it may be suspended.",
+                icon=":material/hourglass_disabled:",
+            )
         elif run.status == QUEUED:
             st.info(
                 f"Place {store.place_in_queue(run.run_id):,} in the queue. It starts by itself "
                 "when the run before it ends or is paused: training two at once would slow both.",
                 icon=":material/hourglass_empty:",
             )
+
+
+def _is_silent(store: Store, run: Run) -> bool:
+    """Whether a command was not taken for longer than a trainer that is at work needs."""
+    command = store.oldest_command(run.run_id)
+    seen, since = st.session_state.get("unanswered", (None, 0.0))
+    if command is None or command != seen:
+        st.session_state["unanswered"] = (command, time.monotonic())
+        return False
+    return bool(time.monotonic() - since > SILENT_AFTER)
 
 
 def _send(run_id: str, kind: str, value: float | None = None) -> None:
@@ -290,6 +309,14 @@ def _outcome(run: Run) -> None:
         ended = words.plain(run.message) or "It was stopped before it had begun."
         kept = " What it had learned is kept." if run.epoch else ""
         st.warning(f"{ended}{kept}{best}", icon=":material/power_off:")
+    _log(run)
+
+
+def _log(run: Run) -> None:
+    """Show what the training process printed, if anything."""
+    if log := resources.store().log(run.run_id):
+        with st.expander("Training log", icon=":material/terminal:"):
+            st.code(log, language=None)
 
 
 def _test_result(run: Run, accuracy: float, more: str) -> None:

@@ -16,6 +16,8 @@ import streamlit as st
 from streamlit import net_util, runtime
 from streamlit.runtime.session_manager import SessionInfo
 
+from neuralscope.ui import closing
+
 OPEN_FILES: Final = 4096
 """Files that the server may have open: a viewer takes four, and macOS allows 256 by itself."""
 
@@ -27,11 +29,11 @@ and for how many seconds."""
 
 @contextlib.asynccontextmanager
 async def lifespan(app: object) -> AsyncIterator[None]:
-    """Prepare the server that is about to answer."""
+    """Prepare the server that is about to answer; its trainings end with it."""
     allow_open_files()
     ask_nobody_outside()
     keep_few_sessions(runtime.get_instance())
-    async with browser():
+    async with browser(), closing.ending_trainings():
         yield
 
 

@@ -72,6 +72,7 @@ def test_a_trainer_that_does_not_obey_is_told_of(
     monkeypatch.setattr("neuralscope.cli.control.PATIENCE", 0.1)
     with Store(run_store) as store:
         run_id = store.create(RunConfig("digits"))  # queued, and nobody trains it
-    outcome = cli("runs", "pause", run_id)
+        outcome = cli("runs", "pause", run_id)
     assert outcome.status == 1
     assert "is queued still; it will pause when its trainer next looks" in outcome.complaint
+    assert "may be suspended" in outcome.complaint

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVER = """
 import json, os, socket, sys
 seen = {"arguments": sys.argv[1:], "cwd": os.getcwd(), "store": os.environ["NEURALSCOPE_STORE"]}
+seen["leaves"] = os.environ.get("NEURALSCOPE_LEAVE_RUNNING")
 open(sys.argv[1], "w").write(json.dumps(seen))
 with socket.create_server((sys.argv[2], int(sys.argv[3]))) as server:
     server.accept()
@@ -136,6 +137,14 @@ def test_a_browser_is_opened_where_there_is_one(
     monkeypatch.setattr(sys, "platform", platform)
     command = dashboard.server_command("localhost", 8600, opens_browser=opens_browser)
     assert flags_of(command)["--server.headless"] == headless
+
+
+@pytest.mark.parametrize(("flags", "leaves"), [((), None), (("--leave-running",), "1")])
+def test_it_is_told_whether_to_leave_its_trainings(
+    cli: Cli, seen: Callable[[], Any], flags: tuple[str, ...], leaves: str | None
+) -> None:
+    assert cli("dashboard", *flags).status == 0
+    assert seen()["leaves"] == leaves
 
 
 # Ports

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from neuralscope.runs import Run, RunConfig, Store
+from neuralscope.runs.last_words import LOG_NAME
 from tests.writing import owner
 
 Cli = Callable[..., Any]
@@ -126,6 +127,17 @@ def test_all_facts_of_a_run_are_shown(cli: Cli, trained: Any) -> None:
     assert [line.split()[0] for line in out.splitlines()[-4:]] == ["epoch", "0", "1", "2"]
 
 
+def test_what_a_trainer_died_of_is_shown(cli: Cli, run_store: Path) -> None:
+    with Store(run_store) as store:
+        run_id = store.create(SMALL)
+    log = "Traceback:\n  \x1b[31min run\nMemoryError: no room\n"
+    (run_store / run_id / LOG_NAME).write_text(log)
+    out = cli("runs", "show", run_id).out
+    assert "interrupted: Its training process ended unexpectedly: MemoryError: no room." in out
+    assert out.endswith("\n    Traceback:\n       [31min run\n    MemoryError: no room\n")
+    assert cli("runs", "show", run_id, "--json").json["log"] == log.strip()
+
+
 def test_json_shows_events_epochs_and_snapshots(cli: Cli, trained: Any) -> None:
     shown = cli("runs", "show", trained["run_id"], "--json").json
     assert shown["config"] == trained["config"]
@@ -206,10 +218,10 @@ def test_if_one_cannot_be_deleted_none_is(cli: Cli, run_store: Path) -> None:
     (ended,) = make_runs(run_store, "ended")
     with Store(run_store) as store:
         active = store.create(SMALL)
-    for other in ("20200101", active):
-        outcome = cli("runs", "delete", ended, other, "--yes")
-        assert outcome.status == 2
-        assert other in outcome.complaint
+        for other in ("20200101", active):
+            outcome = cli("runs", "delete", ended, other, "--yes")
+            assert outcome.status == 2
+            assert other in outcome.complaint
     assert "is still queued; stop it first." in outcome.complaint
     assert ids_in(run_store) == {ended, active}
 

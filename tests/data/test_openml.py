@@ -97,22 +97,37 @@ def test_where_the_home_cannot_be_written_nothing_is_downloaded(
     assert "SCIKIT_LEARN_DATA" in news[-1]["reason"]
 
 
-def test_a_damaged_copy_is_left_to_its_owner(
+@pytest.mark.filterwarnings("ignore:Invalid cache:RuntimeWarning")
+def test_a_damaged_copy_is_called_that_and_left_to_its_owner(
     tiny: OpenMLSource, home: Path, tmp_path: Path
 ) -> None:
-    damaged = (home / ARFF).read_bytes()[:-20]
-    (home / ARFF).write_bytes(damaged)
-    with pytest.warns(RuntimeWarning, match="Invalid cache"):
-        news = news_of(tiny, home, tmp_path / "scratch")
-    assert news[-1]["phase"] == "failed"
-    assert (home / ARFF).read_bytes() == damaged
+    for path in sorted((home / "openml").rglob("*.gz")):
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-20])
+        news = news_of(tiny, home, tmp_path / path.name / path.parent.name)
+        assert news[-1]["phase"] == "failed"
+        assert f"the copy {path} is damaged, and could not be fetched" in news[-1]["reason"]
+        assert path.read_bytes() == whole[:-20]
+        path.write_bytes(whole)
 
 
-def test_other_data_than_the_known_is_refused(other: OpenMLSource, home: Path) -> None:
-    news = news_of(other, home, home / "neuralscope" / "fetch-1")
+@pytest.mark.filterwarnings("ignore:Invalid cache:RuntimeWarning")
+def test_a_copy_with_other_data_than_the_known_is_called_damaged(
+    other: OpenMLSource, home: Path, tmp_path: Path
+) -> None:
+    news = news_of(other, home, tmp_path / "scratch")
     assert news[-1]["phase"] == "failed"
-    assert "is not Tiny, its digest is not the known one" in news[-1]["reason"]
+    assert f"the copy {home / 'openml'} is damaged, and could not be" in news[-1]["reason"]
     assert not compact_path(home, "tiny").exists()
+
+
+def test_a_download_of_other_data_than_the_known_is_refused(
+    other: OpenMLSource, tiny_table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_fetch(monkeypatch, tiny_table[:, :-1], tiny_table[:, -1])
+    news = news_of(other, tmp_path, tmp_path / "neuralscope" / "fetch-1")
+    assert "is not Tiny, its digest is not the known one" in news[-1]["reason"]
+    assert not compact_path(tmp_path, "tiny").exists()
 
 
 def fake_fetch(
@@ -180,6 +195,13 @@ def test_links_leave_out_downloads_under_way(tmp_path: Path) -> None:
     (tmp_path / "openml" / "whole.gz").touch()
     assert link_copies(tmp_path / "openml", tmp_path / "links")
     assert [path.name for path in (tmp_path / "links").iterdir()] == ["whole.gz"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has no named pipes")
+def test_what_is_no_file_is_not_linked(tmp_path: Path) -> None:
+    (tmp_path / "openml").mkdir()
+    os.mkfifo(tmp_path / "openml" / "pipe.gz")
+    assert not link_copies(tmp_path / "openml", tmp_path / "links")
 
 
 def test_where_links_are_not_allowed_files_are_copied(

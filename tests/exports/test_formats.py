@@ -14,7 +14,7 @@ import pytest
 from neuralscope import exports
 from neuralscope.cli import export as export_command
 from neuralscope.errors import ConfigError, RunNotFound, TransferError
-from neuralscope.exports import FORMATS
+from neuralscope.exports import FORMATS, formats
 from neuralscope.runs import Run, RunConfig, Store
 
 Train = Callable[..., Run]
@@ -70,6 +70,17 @@ def test_a_disk_that_is_full_in_the_end_names_the_file_that_was_wanted(
         str(refusal.value) == f"{tmp_path / 'wanted'} cannot be written: No space left on device."
     )
     assert set(tmp_path.iterdir()) == before
+
+
+def test_what_would_fill_the_memory_is_left_to_the_terminal(
+    store: Store, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = train().run_id
+    monkeypatch.setattr(formats, "MOST_CONTENT_BYTES", 5_000)
+    exports.content(store, run_id, "csv")
+    with pytest.raises(TransferError, match=r"is larger than 4\.8 kB in this form\. Export it in"):
+        exports.content(store, run_id, "run")
+    exports.write(store, run_id, "run", tmp_path / "run.zip")
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -7,7 +7,6 @@ import functools
 import io
 import itertools
 import json
-import math
 import re
 import subprocess
 import time
@@ -37,14 +36,13 @@ from neuralscope.runs import (
     Store,
     estimate,
 )
-from neuralscope.runs import rows as run_rows
 from neuralscope.runs.experiment import prepare
 from neuralscope.runs.records import Event, Progress, StepBlock
 from neuralscope.runs.snapshots import SnapshotKeeper
 from neuralscope.runs.trainer import Trainer
 from neuralscope.runs.writer import Writer
 from neuralscope.ui import address, progress, resources
-from tests.writing import owner
+from tests.writing import owner, take_commands
 
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE = 20.0
@@ -248,24 +246,19 @@ class HandRun:
 
     def commands(self) -> list[tuple[str, float | None]]:
         """Return what has been asked of the trainer since the last time."""
-        return [tuple(command) for command in owner(self.store, self.run_id).take_commands()]
+        return [tuple(command) for command in take_commands(self.store, self.run_id)]
 
 
 class Runs:
     """Makes runs in each state they can be in."""
 
-    def __init__(self, store: Store, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self._patch = patch
-        self.hold_alive()
-
-    def hold_alive(self) -> None:
-        """Take no active run for dead, however slow this machine is."""
-        self._patch.setattr(run_rows, "HEARTBEAT_LOST", math.inf)
 
     def lose_trainers(self) -> None:
-        """Let it be long ago that any trainer gave a sign of life."""
-        self._patch.setattr(run_rows, "HEARTBEAT_LOST", -math.inf)
+        """Let everybody who trains a run, or was going to, be gone."""
+        for run_id in self.store.held():
+            self.store.withdraw(run_id)
 
     def queued(self, **settings: Any) -> HandRun:
         return HandRun(self.store, config(**settings))
@@ -328,8 +321,8 @@ def store(run_store: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def runs(store: Store, monkeypatch: pytest.MonkeyPatch) -> Runs:
-    return Runs(store, monkeypatch)
+def runs(store: Store) -> Runs:
+    return Runs(store)
 
 
 @pytest.fixture(scope="session", autouse=True)

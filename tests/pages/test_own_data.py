@@ -15,7 +15,7 @@ from neuralscope.data import add_dataset, load_dataset, own_datasets, remove_dat
 from neuralscope.data.sheet import Stroke
 from neuralscope.runs import Run, RunConfig, Store
 from neuralscope.runs.trainer import Trainer
-from neuralscope.ui import canvas
+from neuralscope.ui import canvas, own_data
 from tests.pages.conftest import DEADLINE, Page
 
 Open = Callable[..., Page]
@@ -197,6 +197,28 @@ def test_an_upload_that_cannot_be_used_is_told_beside_it(
     assert list(own_datasets()) == before
     assert page.value("Data set") == "digits"
     assert page.control("Add").disabled
+
+
+@pytest.mark.parametrize("breaks", ["read_files", "keep_pictures"])
+def test_what_breaks_while_data_is_checked_or_kept_is_told_in_a_sentence(
+    breaks: str,
+    open_page: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a parser of somebody's")
+
+    monkeypatch.setattr(own_data, breaks, fail)
+    page = upload(open_page(), monkeypatch, ("leaning.npz", bars(30, 4, (6, 9))))
+    if breaks == "keep_pictures":
+        wait(page.click("Add"))
+    doing = "Checking" if breaks == "read_files" else "Adding"
+    assert [str(each.value) for each in page.app.sidebar.error] == [
+        f"{doing} the data failed with an unexpected error (ZeroDivisionError). "
+        "The terminal that NeuralScope runs in tells more."
+    ]
+    assert "a parser of somebody's" in capsys.readouterr().err
 
 
 def test_two_files_of_one_name_are_told(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from neuralscope.runs.curves import epochs_of
 from neuralscope.runs.records import Progress
 from neuralscope.runs.writer import Writer
 from neuralscope.ui import race
-from tests.writing import owner
+from tests.writing import owner, take_commands
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Page, Runs
@@ -233,7 +233,7 @@ def test_all_can_be_stopped(store: Store, runs: Runs, no_trainers: None, opened:
     track = Track(store).learn(0, FAST[:1])
     opened(race=track.race_id).click("Stop all")
     for run in track.race.runs:
-        assert [command.kind for command in owner(store, run.run_id).take_commands()] == ["stop"]
+        assert [command.kind for command in take_commands(store, run.run_id)] == ["stop"]
 
 
 def test_one_thing_leads_to_another(
@@ -361,7 +361,7 @@ def test_a_store_that_cannot_be_written_is_told(
 
 def test_real_trainers_run_a_race_from_the_page(store: Store, opened: Open) -> None:
     load_dataset("digits")  # its compact copy is then there for the trainers
-    store.create(BASE)
+    store.withdraw(store.create(BASE))
     page = opened().set("Values", "0.3; 0.01").set("Epochs", 3).click("Start race of 2")
     deadline = time.monotonic() + DEADLINE
     while races.find(store, page.query["race"]).is_active:

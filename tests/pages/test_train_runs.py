@@ -25,6 +25,7 @@ from neuralscope.runs import (
     RunConfig,
     Store,
 )
+from neuralscope.runs.last_words import LOG_NAME
 from neuralscope.runs.records import Progress
 from neuralscope.ui import run_picker, run_view
 from tests.writing import owner
@@ -402,6 +403,31 @@ def test_an_interrupted_run_says_what_is_left(open_page: Open, runs: Runs) -> No
         "Its training process ended unexpectedly. What it had learned is kept."
     )
     assert set(page.charts()) == {"lines", "cells", "pictures"}
+
+
+def test_what_a_trainer_died_of_is_shown_with_its_log(open_page: Open, runs: Runs) -> None:
+    run_id = set_up(runs, "interrupted")
+    log = "Traceback (most recent call last):\n  *in* <b>run</b>\nMemoryError: *no* room"
+    (runs.store.folder(run_id) / LOG_NAME).write_text(f"{log}\n")
+    page = open_page(run=run_id)
+    [sentence] = page.said("warning")
+    assert sentence.startswith(
+        "Its training process ended unexpectedly: MemoryError: *no* room. What it had learned is"
+    )
+    assert [code.value for code in page.app.code] == [log]
+
+
+def test_a_trainer_that_takes_no_commands_is_said_to_be_silent(
+    open_page: Open, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_view, "SILENT_AFTER", 0.0)
+    silent = "The training process does not answer; it may be suspended."
+    run = runs.running()
+    page = open_page(run=run.run_id)
+    page.click("Stop")
+    assert silent in page.look().said("warning")
+    assert run.commands() == [("stop", None)]
+    assert silent not in page.look().said("warning")
 
 
 def test_what_computed_a_run_can_be_read(open_page: Open, runs: Runs) -> None:

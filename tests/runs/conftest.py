@@ -142,6 +142,7 @@ class Laboratory:
     def start(self, config: RunConfig, **options: Any) -> Process:
         """Start a trainer that belongs to nobody, as a terminal does."""
         run_id = self.store.create(config)
+        self.store.withdraw(run_id)
         return Process(self.store, run_id, self.spawn(self.trainer_command(run_id), **options))
 
     def watch(self, run_id: str) -> Process:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -26,13 +25,11 @@ from neuralscope.runs import (
     list_snapshots,
     trainer,
 )
-from neuralscope.runs import rows as run_rows
 from neuralscope.runs.cores import Cores, recorded
 from neuralscope.runs.names import describe
 from neuralscope.runs.partner import can_have_partner
 from neuralscope.runs.snapshots import load_state
 from neuralscope.runs.trainer import Trainer
-from neuralscope.runs.writer import Writer
 from tests.runs.conftest import EXTRAS
 from tests.writing import owner
 
@@ -561,24 +558,3 @@ def test_why_a_run_cannot_go_on(
 def test_an_active_run_is_not_resumed(store: Store) -> None:
     run = store.run(store.create(PLAIN))
     assert lineage.can_resume(run) == f"Run {run.run_id} is already queued."
-
-
-def test_a_trainer_that_is_silent_is_waited_for_until_it_counts_as_gone(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run_rows, "HEARTBEAT_LOST", 0.2)
-    run_id = store.create(PLAIN)
-    Writer(store, run_id, "killed a moment ago").adopt()
-    lineage.wait_for_silence(store, run_id)
-    assert store.run(run_id).status == "interrupted"
-    lineage.resume(store, run_id)
-
-
-def test_a_trainer_that_is_alive_is_not_waited_for(store: Store) -> None:
-    run_id = store.create(PLAIN)
-    Writer(store, run_id, "alive").adopt()
-    soon = threading.Timer(0.1, Writer(store, run_id, "alive").beat)
-    soon.start()
-    lineage.wait_for_silence(store, run_id)
-    soon.join()
-    assert store.run(run_id).is_active

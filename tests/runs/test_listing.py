@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from neuralscope.engine import EpochEnd
 from neuralscope.errors import StoreError
 from neuralscope.runs import DIVERGED, FINISHED, INTERRUPTED, QUEUED, RUNNING, RunConfig, Store
-from neuralscope.runs import rows as run_rows
 from neuralscope.runs.listing import (
     SORTS,
     Query,
@@ -31,8 +29,7 @@ from tests.writing import owner
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setattr(run_rows, "HEARTBEAT_LOST", math.inf)
+def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "runs") as store:
         yield store
 
@@ -130,15 +127,13 @@ def test_runs_are_filtered_by_status_data_tag_star_and_archive(store: Store) -> 
     assert names(store, starred=True, dataset="mnist") == []
 
 
-def test_a_run_whose_trainer_is_silent_is_found_as_interrupted(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add(store, "silent", QUEUED)
-    assert names(store, statuses=(QUEUED,)) == ["silent"]
+def test_a_run_that_nobody_holds_is_found_as_interrupted(store: Store) -> None:
+    run_id = add(store, "abandoned", QUEUED)
+    assert names(store, statuses=(QUEUED,)) == ["abandoned"]
     assert is_live(store)
-    monkeypatch.setattr(run_rows, "HEARTBEAT_LOST", -math.inf)
+    store.withdraw(run_id)
     assert names(store, statuses=(QUEUED,)) == []
-    assert names(store, statuses=(INTERRUPTED,)) == ["silent"]
+    assert names(store, statuses=(INTERRUPTED,)) == ["abandoned"]
     assert not is_live(store)
 
 

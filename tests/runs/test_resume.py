@@ -24,12 +24,12 @@ from neuralscope.runs import (
     Run,
     RunConfig,
     Store,
+    life,
     lineage,
     list_snapshots,
     snapshots,
     trainer,
 )
-from neuralscope.runs import rows as run_rows
 from neuralscope.runs.cores import Cores, recorded
 from neuralscope.runs.partner import PartnerProcess, can_have_partner
 from neuralscope.runs.snapshots import load_state
@@ -129,14 +129,8 @@ sys.exit(trainer.main(sys.argv[1:]))
 """
 
 
-def resume_at_once(store: Store, run_id: str, **options: Any) -> None:
-    """Resume a run whose trainer was killed a moment ago, without waiting until that is certain."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_rows, "HEARTBEAT_LOST", -1.0)
-        lineage.resume(store, run_id, **options)
-
-
 def spawn(laboratory: Laboratory, run_id: str, code: str = OFTEN) -> subprocess.Popen[bytes]:
+    laboratory.store.withdraw(run_id)  # the process takes it
     arguments = [run_id, "--store", str(laboratory.store.path)]
     return laboratory.spawn([sys.executable, "-c", code, *arguments])
 
@@ -177,7 +171,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_bits(
             n_killed += process.returncode == -signal.SIGKILL
             if store.run(run_id).ended is not None:
                 break
-            resume_at_once(store, run_id)
+            lineage.resume(store, run_id)
         assert_each_step_is_there_once(store, run_id)
         assert outcome(store, run_id) == uninterrupted(config, processes)
         assert recorded(store.run(run_id).machine) == (processes, 1)
@@ -228,12 +222,13 @@ def test_killed_between_two_writes_it_ends_in_the_same_bits(
     run_id = store.create(config)
     process = spawn(laboratory, run_id, KILLED_AT.format(where=where, when=when, n=n))
     assert process.wait() == -signal.SIGKILL
-    resume_at_once(store, run_id)
+    lineage.resume(store, run_id)
     train(store, run_id, digits)
     assert_each_step_is_there_once(store, run_id)
     assert outcome(store, run_id) == uninterrupted(config)
     files = {path.name for path in store.folder(run_id).iterdir()}
-    assert files == {f"{info.name}.npz" for info in list_snapshots(store, run_id)}
+    kept = {f"{info.name}.npz" for info in list_snapshots(store, run_id)}
+    assert files == {*kept, life.LOCK_NAME}
 
 
 # Stopped -----------------------------------------------------------------------------------------

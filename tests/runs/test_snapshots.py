@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
+import shutil
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ from neuralscope.runs import (
     prepare,
     snapshots,
 )
+from neuralscope.runs.life import LOCK_NAME
 from neuralscope.runs.snapshots import SnapshotKeeper, is_milestone, load_state
 from tests.writing import owner
 
@@ -48,7 +50,7 @@ def names(store: Store, run_id: str) -> list[str]:
     """Return what is listed; and make sure that just this is on disk."""
     listed = [info.name for info in list_snapshots(store, run_id)]
     assert sorted(f"{name}.npz" for name in listed) == sorted(
-        path.name for path in store.folder(run_id).iterdir()
+        path.name for path in store.folder(run_id).iterdir() if path.name != LOCK_NAME
     )
     return listed
 
@@ -434,6 +436,7 @@ def test_a_strange_name_leads_nowhere(store: Store) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_told(store: Store, run_id: str) -> None:
+    shutil.rmtree(store.folder(run_id))
     store.folder(run_id).write_text("in the way")
     with pytest.raises(WeightsError, match=r"^[^\n]+ cannot be made: File exists\.$"):
         SnapshotKeeper(store, owner(store, run_id), 10)

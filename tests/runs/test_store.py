@@ -34,10 +34,9 @@ from neuralscope.runs.records import (
     Progress,
     StepBlock,
 )
-from neuralscope.runs.rows import HEARTBEAT_LOST
 from neuralscope.runs.store import slots
 from neuralscope.runs.writer import Disowned, Writer
-from tests.writing import owner
+from tests.writing import owner, take_commands
 
 Query = Callable[..., list[Any]]
 
@@ -47,11 +46,6 @@ PROGRESS = Progress(epoch=3, step=30, seconds=1.5, samples_per_second=1000.0, le
 @pytest.fixture
 def one_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "usable_cores", lambda: 2)
-
-
-def silence(query: Query, run_id: str, seconds: float = HEARTBEAT_LOST + 1) -> None:
-    """Make the last sign of life of a run's trainer older."""
-    query("UPDATE runs SET heartbeat = heartbeat - ? WHERE run_id = ?", seconds, run_id)
 
 
 def finish(store: Store, run_id: str) -> None:
@@ -161,7 +155,7 @@ def test_a_run_is_deleted_with_all_that_belongs_to_it(
         owner(store, run_id).record(PROGRESS, [block], [(end, 1.0)], [event])
         store.send(run_id, "pause")
         owner(store, run_id).add_snapshot("latest", epoch=1, step=3, seconds=1.0)
-        store.folder(run_id).mkdir()
+        store.folder(run_id).mkdir(exist_ok=True)
         (store.folder(run_id) / "latest.npz").touch()
         finish(store, run_id)
     store.delete(deleted)
@@ -178,7 +172,7 @@ def test_an_active_run_is_not_deleted(store: Store, config: RunConfig, query: Qu
         owner(store, run_id).set_status(status)
         with pytest.raises(StoreError, match=r"is still active; stop it first\.$"):
             store.delete(run_id)
-    silence(query, run_id)
+    store.withdraw(run_id)
     store.delete(run_id)
     with pytest.raises(RunNotFound):
         store.delete(run_id)
@@ -190,7 +184,6 @@ def test_a_run_that_cannot_be_read_is_listed_and_deleted(
     good, bad, nameless = (store.create(config) for _ in range(3))
     for run_id in (good, bad, nameless):
         finish(store, run_id)
-    store.folder(bad).mkdir()
     query("UPDATE runs SET seconds = 'long' WHERE run_id = ?", bad)
     query("UPDATE runs SET run_id = '../../outside' WHERE run_id = ?", nameless)
     found = store.unreadable()
@@ -212,7 +205,6 @@ def test_where_the_disk_is_full_the_files_of_a_run_make_room_to_delete_it(
     store: Store, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = store.create(config)
-    store.folder(run_id).mkdir()
     writing = Database.writing
 
     @contextlib.contextmanager
@@ -222,14 +214,12 @@ def test_where_the_disk_is_full_the_files_of_a_run_make_room_to_delete_it(
         with writing(self) as db:
             yield db
 
-    owner(store, run_id).set_status(RUNNING)
     monkeypatch.setattr(Database, "writing", writing_with_room)
     with pytest.raises(StoreError, match="is still active"):
         store.delete(run_id)
     assert store.folder(run_id).exists()
-    with monkeypatch.context() as patch:
-        patch.setattr(store_module, "is_alive", lambda row: False)
-        store.delete(run_id)
+    store.withdraw(run_id)
+    store.delete(run_id)
     assert not store.folder(run_id).exists()
     assert store.runs() == []
 
@@ -361,20 +351,20 @@ def test_events_come_back_in_order(store: Store, config: RunConfig) -> None:
 def test_commands_are_taken_once_and_in_order(store: Store, config: RunConfig) -> None:
     run_id, other = store.create(config), store.create(config)
     assert not owner(store, run_id).has_commands()
-    assert owner(store, run_id).take_commands() == []
+    assert take_commands(store, run_id) == []
     store.send(run_id, "pause")
     store.send(other, "stop")
     store.send(run_id, "learning_rate", 0.05)
     store.send(run_id, "resume")
     assert owner(store, run_id).has_commands()
-    assert owner(store, run_id).take_commands() == [
+    assert take_commands(store, run_id) == [
         Command("pause", None),
         Command("learning_rate", 0.05),
         Command("resume", None),
     ]
     assert not owner(store, run_id).has_commands()
-    assert owner(store, run_id).take_commands() == []
-    assert owner(store, other).take_commands() == [Command("stop", None)]
+    assert take_commands(store, run_id) == []
+    assert take_commands(store, other) == [Command("stop", None)]
 
 
 @pytest.mark.parametrize("value", [None, 0, -1, 11, float("nan"), "0.1", True])
@@ -399,7 +389,7 @@ def test_a_run_that_has_ended_takes_no_commands(
 ) -> None:
     ended, dead = store.create(config), store.create(config)
     finish(store, ended)
-    silence(query, dead)
+    store.withdraw(dead)
     with pytest.raises(StoreError, match=r"is finished; it takes no commands any more\.$"):
         store.send(ended, "pause")
     with pytest.raises(StoreError, match=r"is interrupted; it takes no commands any more\.$"):
@@ -410,46 +400,62 @@ def test_commands_that_a_dead_trainer_left_are_void(store: Store, config: RunCon
     run_id = store.create(config)
     store.send(run_id, "pause")  # while the first trainer is starting: meant for it
     Writer(store, run_id, "first").adopt()
-    assert owner(store, run_id).take_commands() == [Command("pause", None)]
+    assert take_commands(store, run_id) == [Command("pause", None)]
     store.send(run_id, "stop")  # nobody lived to take it
     Writer(store, run_id, "second").adopt()
-    assert owner(store, run_id).take_commands() == []
+    assert take_commands(store, run_id) == []
 
 
 # Life and death ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", ACTIVE)
-def test_a_run_whose_heartbeat_is_lost_is_interrupted(
-    store: Store, config: RunConfig, query: Query, status: str
+def test_a_run_that_nobody_holds_is_interrupted(
+    store: Store, config: RunConfig, status: str
 ) -> None:
     run_id = store.create(config)
     Writer(store, run_id, "trainer").adopt()
     owner(store, run_id).set_status(status)
-    silence(query, run_id, HEARTBEAT_LOST - 1)
     assert store.run(run_id).status == status
-    silence(query, run_id, 2)
+    store.withdraw(run_id)
     run = store.run(run_id)
     assert (run.status, run.message) == (INTERRUPTED, "Its training process ended unexpectedly.")
     assert store.runs() == [run]
     assert store.active_runs() == []
-    # It was only asleep: a sign of life is enough.
-    Writer(store, run_id, "trainer").beat()
-    assert store.run(run_id).status == status
 
 
-def test_a_run_that_has_ended_needs_no_heartbeat(
-    store: Store, config: RunConfig, query: Query
-) -> None:
+def test_a_queued_run_that_no_trainer_took_says_so(store: Store, config: RunConfig) -> None:
+    run_id = store.create(config)
+    store.withdraw(run_id)
+    run = store.run(run_id)
+    assert run.status == INTERRUPTED
+    assert run.message == "It was queued, but no training process took it up."
+
+
+def test_a_run_that_has_ended_needs_nobody_to_hold_it(store: Store, config: RunConfig) -> None:
     run_id = store.create(config)
     owner(store, run_id).end("failed", "no data")
-    silence(query, run_id, 1e6)
+    assert not store.is_held(run_id)
     assert (store.run(run_id).status, store.run(run_id).message) == ("failed", "no data")
 
 
-def test_a_run_belongs_to_the_trainer_that_took_it_last(
-    store: Store, config: RunConfig, query: Query
+@pytest.mark.parametrize("hours", [-1.0, 24.0 * 365.0], ids=["back", "forward"])
+def test_a_clock_that_is_set_changes_nothing(
+    store: Store, config: RunConfig, monkeypatch: pytest.MonkeyPatch, hours: float
 ) -> None:
+    alive, dead = store.create(config), store.create(config)
+    store.withdraw(dead)
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + hours * 3600.0)
+    assert store.run(alive).status == QUEUED
+    assert store.place_in_queue(alive) == 1
+    assert store.run(dead).status == INTERRUPTED
+    store.delete(dead)
+    with pytest.raises(StoreError, match="still active"):
+        store.delete(alive)
+
+
+def test_a_run_belongs_to_the_trainer_that_took_it_last(store: Store, config: RunConfig) -> None:
     run_id = store.create(config)
     assert not Writer(store, run_id, "first").is_mine()
     Writer(store, run_id, "first").adopt()
@@ -457,12 +463,11 @@ def test_a_run_belongs_to_the_trainer_that_took_it_last(
     Writer(store, run_id, "second").adopt()
     assert Writer(store, run_id, "second").is_mine()
     assert not Writer(store, run_id, "first").is_mine()
-    silence(query, run_id)
     with pytest.raises(Disowned):
-        Writer(store, run_id, "first").beat()
-    assert store.run(run_id).status == INTERRUPTED
-    Writer(store, run_id, "second").beat()
+        Writer(store, run_id, "first").set_status(RUNNING)
     assert store.run(run_id).status == QUEUED
+    Writer(store, run_id, "second").set_status(RUNNING)
+    assert store.run(run_id).status == RUNNING
     finish(store, run_id)
     store.delete(run_id)
     assert not Writer(store, run_id, "second").is_mine()
@@ -520,8 +525,8 @@ def test_a_pause_frees_the_place_and_whoever_goes_on_queues_again(
 def test_the_dead_block_nobody(store: Store, config: RunConfig, query: Query) -> None:
     running, waiting, last = (store.create(config) for _ in range(3))
     assert owner(store, running).claim_slot()
-    silence(query, running)
-    silence(query, waiting)
+    store.withdraw(running)
+    store.withdraw(waiting)
     assert store.place_in_queue(last) == 1
     assert owner(store, last).claim_slot()
 
@@ -544,7 +549,6 @@ def test_an_unknown_run_has_no_place_in_the_queue(store: Store) -> None:
         ("config", '{"seed": ' + "9" * 5000 + "}"),
         ("versions", "{"),
         ("machine", "{"),
-        ("heartbeat", "never"),
     ],
     ids=lambda value: ascii(value)[:30],
 )

@@ -217,6 +217,18 @@ def test_an_error_in_the_middle_of_training_is_kept_too(store: Store, config: Ru
 
     run = Trainer(store, store.create(config), on_record=trip).run()
     assert (run.status, run.message) == ("failed", "The disk is full.")
+    assert run.step == len(store.steps(run.run_id).step) == 50  # and what came out before
+
+
+def test_what_cannot_be_written_down_does_not_keep_the_reason_from_it(
+    store: Store, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise StoreError("The run store failed: a number does not fit.")
+
+    monkeypatch.setattr(Writer, "record", refuse)
+    run = Trainer(store, store.create(config)).run()
+    assert (run.status, run.message) == ("failed", "The run store failed: a number does not fit.")
 
 
 def test_a_store_that_cannot_be_written_any_more_ends_it(
@@ -230,39 +242,16 @@ def test_a_store_that_cannot_be_written_any_more_ends_it(
     run_id = store.create(config)
     with pytest.raises(StoreError, match="cannot be written"):
         Trainer(store, run_id, on_record=trip).run()
-    # Nobody could write its end down; the lost heartbeat tells it.
-    query("UPDATE runs SET heartbeat = heartbeat - 10")
+    # Nobody could write its end down; nobody holding it tells it.
     assert store.run(run_id).status == "interrupted"
-
-
-def test_a_heartbeat_that_fails_is_tried_again(
-    store: Store, config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    n_tried = 0
-    enough = threading.Event()
-
-    def fail(writer: Writer) -> None:
-        nonlocal n_tried
-        n_tried += 1
-        if n_tried >= 3:
-            enough.set()
-        raise StoreError("busy")
-
-    monkeypatch.setattr(Writer, "beat", fail)
-    monkeypatch.setattr(trainer_module, "HEARTBEAT_EVERY", 0.01)
-
-    def wait(record: Record) -> None:
-        enough.wait(10)
-
-    run = Trainer(store, store.create(config), on_record=wait).run()
-    assert run.status == "finished"
-    assert n_tried >= 3
 
 
 # Whose run it is ---------------------------------------------------------------------------------
 
 
-def test_a_run_that_is_taken_over_is_left_alone(store: Store, long_config: RunConfig) -> None:
+def test_a_run_that_is_taken_over_is_left_alone(
+    store: Store, long_config: RunConfig, query: Callable[..., Any]
+) -> None:
     def take_over(record: Record) -> None:
         if record.step == 50:
             Writer(store, run_id, "another").adopt()
@@ -271,8 +260,7 @@ def test_a_run_that_is_taken_over_is_left_alone(store: Store, long_config: RunCo
     run_id = store.create(long_config)
     with pytest.raises(StoreError, match=r"was deleted or is trained by another process\.$"):
         Trainer(store, run_id, on_record=take_over).run()
-    run = store.run(run_id)
-    assert (run.status, run.message, run.ended) == ("running", "", None)
+    assert query("SELECT status, message, ended FROM runs") == [("running", "", None)]
 
 
 def test_a_run_that_is_deleted_ends(
@@ -417,12 +405,6 @@ def test_time_spent_waiting_does_not_count(store: Store, long_config: RunConfig)
     assert run.samples_per_second is not None
     n_examples = run.step * long_config.batch_size
     assert run.samples_per_second == pytest.approx(n_examples / run.seconds, rel=0.05)
-
-
-def test_an_owner_that_is_gone_ends_it(store: Store, config: RunConfig) -> None:
-    run = Trainer(store, store.create(config), owner=-1).run()
-    assert run.status == "interrupted"
-    assert run.message == "The dashboard that started it was closed."
 
 
 def test_a_run_that_has_ended_is_not_trained_over(store: Store, config: RunConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from neuralscope.data import Dataset
 from neuralscope.engine import Diverged, EpochEnd, Restored, StepEnd
 from neuralscope.errors import ConfigError, StoreError
 from neuralscope.runs import RunConfig, Store, list_snapshots, train
+from neuralscope.runs import store as store_module
 from neuralscope.runs import trainer as trainer_module
 from neuralscope.runs.lineage import can_resume
 from neuralscope.runs.writer import Writer
@@ -129,6 +131,46 @@ def test_a_program_that_asks_for_no_more_leaves_a_run_that_can_go_on(
     assert run.message == "The program that trained it asked for no more."
     assert can_resume(run) == ""
     assert list_snapshots(store, run_id)[-1].step == 7
+
+
+def test_a_training_in_a_with_statement_gives_its_turn_back(
+    config: RunConfig, digits: Dataset, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "usable_cores", lambda: 2)
+    with train(config, digits, store=store) as first:
+        next(first)
+    assert store.run(first.run_id).status == "interrupted"
+    assert train(config, digits, store=store).run() is not None
+
+
+def test_a_training_that_waits_for_another_says_so(
+    config: RunConfig, digits: Dataset, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "usable_cores", lambda: 2)
+    with train(config, digits, store=store) as first:
+        next(first)
+        second = train(config, digits, store=store)
+        soon = threading.Timer(0.3, store.send, (second.run_id, "stop"))
+        soon.start()
+        with pytest.warns(UserWarning, match="waits for its turn") as warned:
+            second.run()
+        soon.join()
+    assert len(warned) == 1  # once, not at every look
+    assert second.run_id in str(warned[0].message)
+    assert f"Training now: {first.run_id}." in str(warned[0].message)
+    assert store.run(second.run_id).status == "stopped"
+
+
+def test_a_training_that_is_never_begun_keeps_nobody_waiting(
+    config: RunConfig, digits: Dataset, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "usable_cores", lambda: 2)
+    never = train(config, digits, store=store)
+    train(config, digits, store=store).run()
+    run = store.run(never.run_id)
+    assert run.message == "It was queued, but no training process took it up."
+    never.run()  # it may still be begun
+    assert store.run(never.run_id).status == "finished"
 
 
 def test_ctrl_c_within_a_step_interrupts_the_run(

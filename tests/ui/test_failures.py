@@ -233,6 +233,8 @@ def inside(handler: ast.ExceptHandler) -> Iterator[ast.AST]:
 LOOKED_AFTER = {
     # Reads what a process says, and turns what it raises into a sentence.
     ("neuralscope/ui/rate_test.py", "Thread"),
+    # Runs while the server closes, when no page is left: the terminal is told.
+    ("neuralscope/ui/closing.py", "Thread"),
 }
 """Other ways that have been looked at: they end in a sentence too."""
 

@@ -1,0 +1,49 @@
+"""A handful of the cases of each attack; `python -m benchmarks.attack...` does thousands."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.attack import damage, faults, inputs, kills, workers
+
+KILLED = range(8)
+DAMAGED = range(16)
+READ = range(50)
+FAILING = ("out of memory", "pipe as weights", "pipe as data", "/dev/zero as picture",
+           "loop as run file", "folder as store")  # fmt: skip
+
+
+def findings(module: str, numbers: list[int] | range, patience: float) -> list[str]:
+    return [
+        f"case {outcome.number} ({outcome.kind}): {fault}"
+        for outcome in workers.attack(module, numbers, seed=0, processes=1, patience=patience)
+        for fault in outcome.faults
+    ]
+
+
+def test_killed_runs_end_in_the_same_bits() -> None:
+    assert findings(kills.__name__, KILLED, kills.PATIENCE) == []
+
+
+def test_damaged_stores_are_shown_as_far_as_they_are_whole() -> None:
+    assert findings(damage.__name__, DAMAGED, damage.PATIENCE) == []
+
+
+def test_altered_inputs_end_in_sentences() -> None:
+    assert findings(inputs.__name__, READ, inputs.PATIENCE) == []
+
+
+def test_failing_surroundings_end_in_sentences() -> None:
+    numbers = [n for n, (kind, _) in enumerate(faults.cases()) if kind in FAILING]
+    assert len(numbers) == len(FAILING)
+    assert findings(faults.__name__, numbers, faults.PATIENCE) == []
+
+
+@pytest.mark.parametrize("module", [kills, damage, inputs, faults])
+def test_what_an_attack_is_said_to_do_is_its_help(
+    module: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["attack", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        module.main()  # type: ignore[attr-defined]
+    assert "--seed" in capsys.readouterr().out
