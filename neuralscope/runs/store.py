@@ -292,9 +292,9 @@ class Store(Reading):
                 if not folder.is_dir():
                     raise
                 self._refuse_if_alive(run_id)
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove_folder(folder)
                 self._remove(run_id)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_folder(folder)
 
     def _remove(self, run_id: str) -> None:
         with self.database.writing() as db:
@@ -376,6 +376,15 @@ class Store(Reading):
                     ),
                 )
             undo.pop_all()
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a run's folder, or whatever stands in its place, as far as that can be done."""
+    with suppress(OSError):
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
+        else:  # rmtree would wait for somebody to write into a pipe
+            folder.unlink()
 
 
 def _as_text(what: str, text: str, longest: int) -> str:

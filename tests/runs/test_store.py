@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import shutil
 import sqlite3
 import time
@@ -222,6 +223,18 @@ def test_where_the_disk_is_full_the_files_of_a_run_make_room_to_delete_it(
     store.delete(run_id)
     assert not store.folder(run_id).exists()
     assert store.runs() == []
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.touch, lambda path: path.symlink_to("/")])
+def test_whatever_stands_in_the_place_of_a_runs_folder_goes_with_it(
+    store: Store, config: RunConfig, make: Callable[[Path], None]
+) -> None:
+    run_id = store.create(config)
+    finish(store, run_id)
+    shutil.rmtree(store.folder(run_id))
+    make(store.folder(run_id))
+    store.delete(run_id)
+    assert not os.path.lexists(store.folder(run_id))
 
 
 def test_rows_that_cannot_be_read_are_left_out_and_counted(
