@@ -20,14 +20,23 @@ if TYPE_CHECKING:
 def existing_store(options: argparse.Namespace) -> Iterator[tuple[Store | None, Path]]:
     """Open the store, or give None if there is none: looking must not make one."""
     from neuralscope.runs import Store, default_path
-    from neuralscope.runs.database import FILE_NAME
 
     path = Path(options.store) if options.store else default_path()
-    if not path.exists() or (path.is_dir() and not (path / FILE_NAME).exists()):
+    if not path.exists() or (path.is_dir() and not _holds_anything(path)):
         yield None, path
     else:
         with Store(path) as store:
             yield store, path
+
+
+def _holds_anything(folder: Path) -> bool:
+    """Return whether there is a database, or runs without theirs, which opening tells."""
+    from neuralscope.runs.database import FILE_NAME, RUN_ID
+
+    try:
+        return any(e.name == FILE_NAME or RUN_ID.fullmatch(e.name) for e in folder.iterdir())
+    except OSError:
+        return True  # opening it says why it cannot be looked into
 
 
 @contextlib.contextmanager

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def result_of(store: Store, run: Run) -> dict[str, Any]:
     """Return what came of a run, for `--json` and for the weights file."""
     measured = store.epochs(run.run_id)
-    validation_accuracy = measured.validation_accuracy[-1] if run.epoch else None
+    validation_accuracy = (
+        measured.validation_accuracy[-1] if len(measured.epoch) and run.epoch else None
+    )
     is_restored = any(event.kind == "restored" for event in store.events(run.run_id))
     if is_restored:  # the weights are not those of the last epoch
         validation_accuracy = run.best_validation_accuracy

@@ -20,17 +20,10 @@ from typing import Any, NamedTuple, cast
 
 from neuralscope.errors import ConfigError
 from neuralscope.runs.config import SETTINGS, RunConfig
-from neuralscope.runs.records import (
-    ACTIVE,
-    DIVERGED,
-    FAILED,
-    FINISHED,
-    INTERRUPTED,
-    STOPPED,
-)
+from neuralscope.runs.records import ACTIVE, ENDED
 from neuralscope.runs.settings import Number, Whole
 
-STATUSES = (*ACTIVE, FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED)
+STATUSES = (*ACTIVE, *ENDED)
 COMMANDS = ("pause", "resume", "stop", "learning_rate")
 
 LATEST_MOMENT = 1e11
@@ -135,7 +128,6 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "queued": _MOMENT,
         "started": _or_nothing(_MOMENT),
         "ended": _or_nothing(_MOMENT),
-        "heartbeat": _MOMENT,
         "trainer": _text(200),
         "data_digest": _text(200),
         "versions": _json("versions"),

@@ -28,7 +28,6 @@ from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.cores import recorded
 from neuralscope.runs.names import describe_change, redescribe
 from neuralscope.runs.records import DIVERGED, FINISHED, LONGEST_NAME, Epochs, Parent, Run
-from neuralscope.runs.rows import run_from
 from neuralscope.runs.snapshots import (
     LATEST,
     SnapshotInfo,
@@ -299,13 +298,11 @@ def offspring(store: Store, run_id: str, most: int) -> tuple[list[Run], int]:
         run_id: The run that was forked or reproduced.
         most: How many to return.
     """
+    made = "WHERE parent_id = ? AND trashed IS NULL"
     with store.database.reading() as db:
-        made = f"FROM {RUNS} WHERE parent_id = ? AND trashed IS NULL"
-        total = db.execute(f"SELECT count(*) {made}", (run_id,)).fetchone()[0]
-        rows = db.execute(
-            f"SELECT * {made} ORDER BY created DESC, run_id DESC LIMIT ?", (run_id, most)
-        ).fetchall()
-    return [run_from(row) for row in rows], total
+        total = db.execute(f"SELECT count(*) FROM {RUNS} {made}", (run_id,)).fetchone()[0]
+    newest = f"{made} ORDER BY created DESC, run_id DESC LIMIT ?"
+    return store.runs_where(newest, run_id, most), total
 
 
 # Reproducing -------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ from neuralscope.runs.columns import RUNS
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.launcher import start_trainer
 from neuralscope.runs.records import LONGEST_NAME, Run
-from neuralscope.runs.rows import run_from
 from neuralscope.runs.store import Store
 
 FEWEST, MOST = 2, 6
@@ -156,16 +155,14 @@ def find(store: Store, race_id: str) -> Race:
     Raises:
         StoreError: There is none with this id, or all its runs have been deleted.
     """
-    rows = []
+    runs: list[Run] = []
     if _RACE_ID.fullmatch(race_id):
-        with store.database.reading() as db:
-            rows = db.execute(
-                # The second condition lets SQLite use the index, which holds no other rows.
-                f"SELECT * FROM {RUNS} WHERE race = ? AND race != '' AND trashed IS NULL "
-                "ORDER BY created, run_id LIMIT ?",
-                (race_id, MOST),
-            ).fetchall()
-    runs = [run_from(row) for row in rows]
+        runs = store.runs_where(
+            # The second condition lets SQLite use the index, which holds no other rows.
+            "WHERE race = ? AND race != '' AND trashed IS NULL ORDER BY created, run_id LIMIT ?",
+            race_id,
+            MOST,
+        )
     if not runs:
         shown = race_id if len(race_id) <= 40 else f"{race_id[:40]}..."
         raise StoreError(f"There is no race {shown!r} in this store; its runs may be deleted.")
@@ -193,5 +190,8 @@ def stop(store: Store, race_id: str) -> None:
     """
     for run in find(store, race_id).runs:
         if run.is_active:
-            with contextlib.suppress(StoreError):  # it has ended in this moment
+            try:
                 store.send(run.run_id, "stop")
+            except StoreError:
+                if any(each.run_id == run.run_id for each in store.active_runs()):
+                    raise  # else it has ended in this moment

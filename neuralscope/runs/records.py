@@ -24,6 +24,7 @@ FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = (
     "interrupted",
 )
 ACTIVE = (QUEUED, RUNNING, PAUSED)
+ENDED = (FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED)
 
 LONGEST_NAME, LONGEST_TAG, LONGEST_NOTES = 200, 40, 20_000
 """Characters that a run's name, each of its tags, and its notes may have."""
@@ -135,7 +136,7 @@ class UnreadableRun:
 
     Attributes:
         run_id: What it is called where it is deleted: its id, or 'row-17' where that is none.
-        reason: What is wrong with its row, in a clause: 'its status is ...'.
+        reason: What is wrong with its row, in a clause: 'status is ...'.
         created: When it was asked for, in seconds since 1970; None where that is not known.
     """
 

@@ -30,10 +30,10 @@ from neuralscope.runs.records import (
 
 
 def run_from(row: sqlite3.Row, death: str = "") -> Run:
-    """Return the run of a row that can be trusted (`columns.RUNS`).
+    """Return the run of a row that can be trusted.
 
     Args:
-        row: Of the table `runs`, whole.
+        row: Of `columns.RUNS`, whole.
         death: How its trainer died, in a sentence; empty for one that lives or has ended the run.
     """
     values = dict(row)
@@ -111,8 +111,8 @@ def fault_of(row: sqlite3.Row) -> str:
         return ""
     value = row[name]
     if isinstance(value, str) and name in JSON_COLUMNS:
-        return f"its {name} is not valid: {json_fault(name, value.encode())}"
-    return f"its {name} is {_shown(value)}, but must be {TABLES['runs'][name].allowed}"
+        return f"{name} is not valid: {json_fault(name, value.encode())}"
+    return f"{name} is {_shown(value)}, but must be {TABLES['runs'][name].allowed}"
 
 
 def _shown(value: object) -> str:

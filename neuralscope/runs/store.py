@@ -35,7 +35,7 @@ from neuralscope.runs.machine import usable_cores
 from neuralscope.runs.names import describe, redescribe
 from neuralscope.runs.reading import Reading
 from neuralscope.runs.records import (
-    ACTIVE,
+    ENDED,
     LONGEST_NAME,
     LONGEST_NOTES,
     LONGEST_TAG,
@@ -296,9 +296,9 @@ class Store(Reading):
                 if not folder.is_dir():
                     raise
                 self._refuse_if_alive(run_id)
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove_folder(folder)
                 self._remove(run_id)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_folder(folder)
 
     def _remove(self, run_id: str) -> None:
         with self.database.writing() as db:
@@ -308,7 +308,7 @@ class Store(Reading):
     def _refuse_if_alive(self, run_id: str) -> None:
         with self.database.reading() as db:
             row = db.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-        if row is not None and row["status"] in ACTIVE and self.is_held(run_id):
+        if row is not None and row["status"] not in ENDED and self.is_held(run_id):
             raise StoreError(f"Run {run_id} is still active; stop it first.")
 
     def _remove_row(self, number: int) -> None:
@@ -380,6 +380,15 @@ class Store(Reading):
                     ),
                 )
             undo.pop_all()
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a run's folder, or whatever stands in its place, as far as that can be done."""
+    with suppress(OSError):
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
+        else:  # rmtree would wait for somebody to write into a pipe
+            folder.unlink()
 
 
 def _as_text(what: str, text: str, longest: int) -> str:

@@ -81,7 +81,7 @@ def show(store: Store, run: Run, epochs: Epochs) -> None:
 def _said(
     state: tuple[str, str, int, int], _store: Store, _run: Run, _epochs: Epochs
 ) -> _Said | None:
-    """Return what is said of an epoch; None if its health was not recorded.
+    """Return what is said of an epoch; None if its health was not recorded whole.
 
     Args:
         state: Path of the store, run, how often it has gone on from an earlier point, epoch.
@@ -90,6 +90,8 @@ def _said(
     # There may be later ones by now, which belong to the next look.
     recent = _store.health(run_id, last=RECENT, until=epoch)
     if not recent or recent[-1].epoch != epoch:
+        return None
+    if len(recent[-1].layers) != len(_run.config.hidden) + 1:  # rows of it cannot be read
         return None
     seen = circumstances_of(_run.config, _epochs, _run.learning_rate)
     verdicts = judge_layers([each.layers for each in recent], seen)

@@ -20,7 +20,13 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from neuralscope.errors import DataError, StoreError, WeightsError
+from neuralscope.errors import (
+    DataError,
+    RunNotFound,
+    RunUnreadable,
+    StoreError,
+    WeightsError,
+)
 from neuralscope.runs import LATEST, QUEUED, Run, SnapshotInfo, list_snapshots, when
 from neuralscope.runs.listing import is_any, newest
 from neuralscope.ui import address, frame, resources, run_picker, turns, words
@@ -346,7 +352,7 @@ def _asked_other(now: Moment, key: str, listed: list[str]) -> Run | None:
         if run_id not in (None, now.run.run_id):
             try:
                 run = resources.store().run(run_id)
-            except StoreError:
+            except (RunNotFound, RunUnreadable):
                 reader.note("compare", "there is no such run: it may have been deleted")
             if run and run.config.dataset != now.run.config.dataset:
                 reader.note("compare", "must be a run on the same data")

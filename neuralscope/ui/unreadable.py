@@ -53,7 +53,7 @@ def show_runs() -> None:
 
 
 def _show(run: UnreadableRun) -> None:
-    reason = f"{run.reason[:1].upper()}{run.reason[1:]}."
+    reason = f"In its row, {run.reason}."
     if run.created is not None:
         reason += time.strftime(" Started %d %b %Y %H:%M.", time.localtime(run.created))
     with st.container(gap="xxsmall"):

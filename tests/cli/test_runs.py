@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -254,3 +255,32 @@ def test_where_nobody_can_be_asked_nothing_is_deleted(
     assert outcome.status == 2
     assert "add --yes" in outcome.complaint
     assert ids_in(run_store) == {run_id}
+
+
+# Runs that cannot be read
+
+
+def test_a_run_that_cannot_be_read_is_told_printed_and_deleted(cli: Cli, run_store: Path) -> None:
+    good, bad = make_runs(run_store, "good", "bad")
+    with Store(run_store) as store, store.database.writing() as db:
+        db.execute("UPDATE runs SET status = 'flying' WHERE run_id = ?", (bad,))
+    outcome = cli("runs", "list", "--json")
+    assert outcome.status == 0
+    assert [run["run_id"] for run in outcome.json] == [good]
+    reason = f"run {bad} cannot be read: status is 'flying', but must be one of queued,"
+    assert reason in outcome.err
+    assert "'runs delete RUN_ID' deletes it" in outcome.err
+    outcome = cli("runs", "show", bad)
+    assert outcome.status == 2
+    assert "cannot be read: status is 'flying'" in outcome.err
+    assert json.loads(cli("runs", "raw", bad).out)["runs"][0]["status"] == "flying"
+    assert cli("runs", "delete", "--yes", bad).status == 0
+    assert cli("runs", "list").err == ""
+    assert ids_in(run_store) == {good}
+
+
+def test_a_store_without_its_database_is_not_called_empty(cli: Cli, run_store: Path) -> None:
+    (run_store / "20260101-000000-abcd").mkdir(parents=True)
+    outcome = cli("runs", "list")
+    assert outcome.status != 0
+    assert "its neuralscope.sqlite3 is missing or empty" in outcome.err

@@ -47,8 +47,8 @@ def test_unreadable_runs_are_listed_with_the_reason_and_can_be_deleted(
     page = open_page("pages/runs.py", dataset=None)
     assert page.says("1 to 1 of 1 run")
     assert page.says("2 runs are not listed above")
-    assert page.says("Its status is '*flying*', but must be one of queued, running")
-    assert page.says("Its run_id is '../outside', but must be the id of a run. Started ")
+    assert page.says("In its row, status is '*flying*', but must be one of queued, running")
+    assert page.says("In its row, run_id is '../outside', but must be the id of a run. Started ")
     for run_id in (bad.run_id, "row-3"):
         page.app.button(key=f"unreadable_delete_{run_id}").click()
         page.look()
@@ -62,7 +62,7 @@ def test_a_store_of_unreadable_runs_is_not_called_empty(store: Store, open_page:
     tamper(store, "UPDATE runs SET config = '{'")
     page = open_page("pages/runs.py", dataset=None)
     assert page.said("info") == ["No run in this store can be read."]
-    assert page.says("Its config is not valid: it is not the JSON of a configuration.")
+    assert page.says("In its row, config is not valid: it is not the JSON of a configuration.")
 
 
 def test_every_page_shows_what_is_left_of_a_damaged_run(
@@ -89,7 +89,7 @@ def test_every_page_shows_what_is_left_of_a_damaged_run(
         )
         assert not page.said("error")
     page = open_page("pages/train.py", dataset=None, run=broken.run_id)
-    assert page.says("has a row that cannot be read: its best_epoch is 'x', but must be a whole")
+    assert page.says("has a row that cannot be read: best_epoch is 'x', but must be a whole")
 
 
 def test_a_checkpoint_whose_file_is_gone_is_told(store: Store, runs: Runs, open_page: Open) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -237,3 +238,67 @@ def test_whatever_stands_in_a_row_no_question_fails_and_the_other_runs_stay(
             assert len(run.reason) < 500
             with pytest.raises(StoreError):
                 store.run(run.run_id)
+
+
+def test_a_database_that_is_damaged_anywhere_is_told_or_read(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
+    laboratory.pristine.backup(laboratory.database)
+    laboratory.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = (laboratory.store.path / FILE_NAME).read_bytes()
+    chance = np.random.default_rng(0)
+    told = 0
+    for number in range(30):
+        damaged = bytearray(content)
+        start = int(chance.integers(100, len(content)))
+        n_bytes = (1, 64, 4096)[number % 3]
+        damaged[start : start + n_bytes] = chance.bytes(min(n_bytes, len(content) - start))
+        path = tmp_path / str(number)
+        path.mkdir()
+        (path / FILE_NAME).write_bytes(damaged)
+        try:
+            with Store(path) as store:
+                answers = [*look_at_all(store, random.Random(number)), *store.unreadable().runs]
+                for run in store.runs():
+                    answers += look(store, run.run_id)
+                assert is_sane(answers)
+        except StoreError as error:
+            assert str(path) in str(error)
+            told += 1
+    assert told < 30
+
+
+def test_runs_that_descend_from_each_other_are_listed_as_any_others(
+    laboratory: Laboratory,
+) -> None:
+    store, (one, two, _) = laboratory.store, laboratory.sound
+    for child, parent in ((one, two), (two, one)):
+        laboratory.database.execute(
+            "UPDATE runs SET parent_id = ? WHERE run_id = ?", (parent, child)
+        )
+    laboratory.database.commit()
+    made, total = lineage.offspring(store, one, 5)
+    assert [run.run_id for run in made][-1:] == [two]
+    assert total == len(made)
+    assert store.run(one).parent_id == two
+    laboratory.pristine.backup(laboratory.database)
+
+
+def test_a_race_of_too_many_runs_is_one_of_its_first(laboratory: Laboratory) -> None:
+    race = "race-20260101-000000-ffff"
+    names = [row[1] for row in laboratory.database.execute("PRAGMA table_info(runs)")][1:]
+    with laboratory.database:
+        laboratory.database.execute(
+            f"INSERT INTO runs (run_id, {', '.join(names)}) "
+            "WITH RECURSIVE numbers (n) AS "
+            "(SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT 5000) "
+            f"SELECT printf('20260101-000000-%08x', n), {', '.join(names)} FROM numbers, runs "
+            "WHERE run_id = ?",
+            (laboratory.sound[0],),
+        )
+        laboratory.database.execute(
+            "UPDATE runs SET race = ? WHERE run_id LIKE '20260101-000000-%'", (race,)
+        )
+    assert len(races.find(laboratory.store, race).runs) == races.MOST
+    assert [row.size for row in races.recent(laboratory.store) if row.race_id == race] == [5000]
+    laboratory.pristine.backup(laboratory.database)

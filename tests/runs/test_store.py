@@ -3,9 +3,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import shutil
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,16 @@ import numpy as np
 import pytest
 
 from neuralscope.engine import EpochEnd
-from neuralscope.errors import ConfigError, RunNotFound, StoreError
+from neuralscope.errors import (
+    ConfigError,
+    RunNotFound,
+    RunUnreadable,
+    StoreError,
+    StoreFull,
+)
 from neuralscope.runs import ACTIVE, RunConfig, Store, default_path
 from neuralscope.runs import store as store_module
+from neuralscope.runs.database import Database
 from neuralscope.runs.records import (
     INTERRUPTED,
     PAUSED,
@@ -168,6 +177,79 @@ def test_an_active_run_is_not_deleted(store: Store, config: RunConfig, query: Qu
     store.delete(run_id)
     with pytest.raises(RunNotFound):
         store.delete(run_id)
+
+
+def test_a_run_that_cannot_be_read_is_listed_and_deleted(
+    store: Store, config: RunConfig, query: Query
+) -> None:
+    good, bad, nameless = (store.create(config) for _ in range(3))
+    for run_id in (good, bad, nameless):
+        finish(store, run_id)
+    query("UPDATE runs SET seconds = 'long' WHERE run_id = ?", bad)
+    query("UPDATE runs SET run_id = '../../outside' WHERE run_id = ?", nameless)
+    found = store.unreadable()
+    assert [run.run_id for run in found.runs] == ["row-3", bad]
+    assert found.runs[1].reason == ("seconds is 'long', but must be a number from 0 to 1e+10")
+    with pytest.raises(RunUnreadable, match=f"^Run '{bad}' has a row that cannot be read: sec"):
+        store.run(bad)
+    for no_such_row in ("row-1", "row-9"):  # the one has an id, the other is none
+        with pytest.raises(RunNotFound):
+            store.delete(no_such_row)
+    for run in found.runs:
+        store.delete(run.run_id)
+    assert store.unreadable() == ((), 0)
+    assert not store.folder(bad).exists()
+    assert [run.run_id for run in store.runs()] == [good]
+
+
+def test_where_the_disk_is_full_the_files_of_a_run_make_room_to_delete_it(
+    store: Store, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = store.create(config)
+    writing = Database.writing
+
+    @contextlib.contextmanager
+    def writing_with_room(self: Database) -> Iterator[sqlite3.Connection]:
+        if store.folder(run_id).exists():
+            raise StoreFull("The disk is full.")
+        with writing(self) as db:
+            yield db
+
+    monkeypatch.setattr(Database, "writing", writing_with_room)
+    with pytest.raises(StoreError, match="is still active"):
+        store.delete(run_id)
+    assert store.folder(run_id).exists()
+    store.withdraw(run_id)
+    store.delete(run_id)
+    assert not store.folder(run_id).exists()
+    assert store.runs() == []
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.touch, lambda path: path.symlink_to("/")])
+def test_whatever_stands_in_the_place_of_a_runs_folder_goes_with_it(
+    store: Store, config: RunConfig, make: Callable[[Path], None]
+) -> None:
+    run_id = store.create(config)
+    finish(store, run_id)
+    shutil.rmtree(store.folder(run_id))
+    make(store.folder(run_id))
+    store.delete(run_id)
+    assert not os.path.lexists(store.folder(run_id))
+
+
+def test_rows_that_cannot_be_read_are_left_out_and_counted(
+    store: Store, config: RunConfig, query: Query
+) -> None:
+    run_id = store.create(config)
+    ends = [EpochEnd(epoch, 2 * epoch, 1.0, 0.5, 1.0, 0.5, 0.1) for epoch in range(4)]
+    blocks = [StepBlock(first, 0.0, 1.0, np.ones(2, np.float32)) for first in (1, 3, 5)]
+    owner(store, run_id).record(PROGRESS, blocks, [(end, 1.0) for end in ends])
+    assert store.count_unreadable_rows(run_id) == 0
+    query("UPDATE epochs SET validation_accuracy = 1.5 WHERE epoch = 2")
+    query("UPDATE step_blocks SET losses = x'00' WHERE first_step = 3")
+    assert store.epochs(run_id).epoch.tolist() == [0, 1, 3]
+    assert store.steps(run_id).step.tolist() == [1, 2, 5, 6]
+    assert store.count_unreadable_rows(run_id) == 2
 
 
 # Curves ------------------------------------------------------------------------------------------
