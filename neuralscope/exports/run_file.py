@@ -51,9 +51,9 @@ from neuralscope.runs import (
     Store,
 )
 from neuralscope.runs.detached import DetachedRun, detach
+from neuralscope.runs.records import LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG, MOST_TAGS
 from neuralscope.runs.snapshots import MOST_BYTES as MOST_SNAPSHOT_BYTES
 from neuralscope.runs.snapshots import load_state
-from neuralscope.runs.store import LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG, MOST_TAGS
 from neuralscope.version import __version__
 
 FORMAT, VERSION = "neuralscope run", 1

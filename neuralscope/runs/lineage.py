@@ -27,7 +27,7 @@ from neuralscope.runs.columns import RUNS
 from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.cores import recorded
 from neuralscope.runs.names import describe_change, redescribe
-from neuralscope.runs.records import DIVERGED, FINISHED, Epochs, Parent, Run
+from neuralscope.runs.records import DIVERGED, FINISHED, LONGEST_NAME, Epochs, Parent, Run
 from neuralscope.runs.snapshots import (
     LATEST,
     SnapshotInfo,
@@ -37,7 +37,7 @@ from neuralscope.runs.snapshots import (
     states,
     write_state,
 )
-from neuralscope.runs.store import LONGEST_NAME, Store
+from neuralscope.runs.store import Store
 from neuralscope.runs.writer import Writer
 
 KEPT_FIELDS = ("dataset", "hidden", "activation", "initializer", "seed")
@@ -298,9 +298,9 @@ def offspring(store: Store, run_id: str, most: int) -> tuple[list[Run], int]:
         run_id: The run that was forked or reproduced.
         most: How many to return.
     """
-    made = "WHERE parent_id = ? AND trashed IS NULL"
+    made = "parent_id = ? AND trashed IS NULL"
     with store.database.reading() as db:
-        total = db.execute(f"SELECT count(*) FROM {RUNS} {made}", (run_id,)).fetchone()[0]
+        total = db.execute(f"SELECT count(*) FROM {RUNS} WHERE {made}", (run_id,)).fetchone()[0]
     newest = f"{made} ORDER BY created DESC, run_id DESC LIMIT ?"
     return store.runs_where(newest, run_id, most), total
 

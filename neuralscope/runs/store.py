@@ -34,11 +34,15 @@ from neuralscope.runs.config import SETTINGS, RunConfig
 from neuralscope.runs.machine import usable_cores
 from neuralscope.runs.names import describe, redescribe
 from neuralscope.runs.reading import Reading
-from neuralscope.runs.records import ENDED, QUEUED, Parent
-from neuralscope.runs.records import LONGEST_NAME as LONGEST_NAME
-from neuralscope.runs.records import LONGEST_NOTES as LONGEST_NOTES
-from neuralscope.runs.records import LONGEST_TAG as LONGEST_TAG
-from neuralscope.runs.records import MOST_TAGS as MOST_TAGS
+from neuralscope.runs.records import (
+    ENDED,
+    LONGEST_NAME,
+    LONGEST_NOTES,
+    LONGEST_TAG,
+    MOST_TAGS,
+    QUEUED,
+    Parent,
+)
 from neuralscope.runs.rows import key_of
 
 _ROW = re.compile(r"row-([0-9]{1,18})")

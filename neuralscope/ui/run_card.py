@@ -13,7 +13,7 @@ import streamlit as st
 from neuralscope import charts
 from neuralscope.errors import StoreError
 from neuralscope.runs import QUEUED, SETTINGS, Run, RunConfig
-from neuralscope.runs.store import LONGEST_NAME, LONGEST_NOTES
+from neuralscope.runs.records import LONGEST_NAME, LONGEST_NOTES
 from neuralscope.ui import (
     chart,
     contestants,

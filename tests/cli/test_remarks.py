@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from neuralscope.runs import Run, RunConfig, Store
-from neuralscope.runs.store import LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG
+from neuralscope.runs.records import LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG
 from tests.writing import owner
 
 Cli = Callable[..., Any]

@@ -21,9 +21,9 @@ from neuralscope.data import load_dataset
 from neuralscope.data.sheet import Stroke
 from neuralscope.engine import count_parameters
 from neuralscope.runs import FINISHED, INTERRUPTED, QUEUED, RUNNING, SETTINGS, RunConfig, Store
+from neuralscope.runs.records import LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG, MOST_TAGS
 from neuralscope.runs.settings import Choice, ChoicePerLayer, DatasetName, Number, Whole, Widths
 from neuralscope.runs.snapshots import SnapshotInfo, write_state
-from neuralscope.runs.store import LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG, MOST_TAGS
 from neuralscope.ui import canvas
 from tests.pages.conftest import Page, Runs
 
