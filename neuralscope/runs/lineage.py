@@ -298,9 +298,9 @@ def offspring(store: Store, run_id: str, most: int) -> tuple[list[Run], int]:
         run_id: The run that was forked or reproduced.
         most: How many to return.
     """
-    made = "WHERE parent_id = ? AND trashed IS NULL"
+    made = "parent_id = ? AND trashed IS NULL"
     with store.database.reading() as db:
-        total = db.execute(f"SELECT count(*) FROM {RUNS} {made}", (run_id,)).fetchone()[0]
+        total = db.execute(f"SELECT count(*) FROM {RUNS} WHERE {made}", (run_id,)).fetchone()[0]
     newest = f"{made} ORDER BY created DESC, run_id DESC LIMIT ?"
     return store.runs_where(newest, run_id, most), total
 

@@ -159,7 +159,7 @@ def find(store: Store, race_id: str) -> Race:
     if _RACE_ID.fullmatch(race_id):
         runs = store.runs_where(
             # The second condition lets SQLite use the index, which holds no other rows.
-            "WHERE race = ? AND race != '' AND trashed IS NULL ORDER BY created, run_id LIMIT ?",
+            "race = ? AND race != '' AND trashed IS NULL ORDER BY created, run_id LIMIT ?",
             race_id,
             MOST,
         )

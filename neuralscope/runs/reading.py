@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from neuralscope.engine import LayerHealth
-from neuralscope.errors import RunNotFound, RunUnreadable, StoreError
+from neuralscope.errors import RunNotFound, RunUnreadable
 from neuralscope.runs import last_words, life
 from neuralscope.runs.columns import (
     COMMAND_ROWS,
@@ -76,47 +76,32 @@ class Reading:
             RunUnreadable: Its row holds what no run can be.
         """
         self.folder(run_id)  # what cannot be an id is not looked up
-        rows, deaths = self._rows("WHERE run_id = ? AND trashed IS NULL", run_id)
-        if not rows:
-            raise self._why_missing(run_id)
-        return run_from(rows[0], deaths.get(run_id, ""))
-
-    def _why_missing(self, run_id: str) -> StoreError:
+        if found := self.runs_where("run_id = ? AND trashed IS NULL", run_id):
+            return found[0]
         with self.database.reading() as db:
             row = db.execute(
                 f"SELECT *, {FAULT} AS fault FROM runs WHERE run_id = ? AND NOT {IS_TRASHED}",
                 (run_id,),
             ).fetchone()
-        reason = "" if row is None else fault_of(row)
-        if not reason:
-            return self.not_found(run_id)
-        return RunUnreadable(f"Run {run_id!r} has a row that cannot be read: {reason}.")
+        if row is not None and (reason := fault_of(row)):
+            raise RunUnreadable(f"Run {run_id!r} has a row that cannot be read: {reason}.")
+        raise self.not_found(run_id)
 
     def runs(self) -> list[Run]:
         """Return all runs that can be read, newest first; see `unreadable` for the others."""
-        return self.runs_where("WHERE trashed IS NULL ORDER BY created DESC, run_id DESC")
+        return self.runs_where("trashed IS NULL ORDER BY created DESC, run_id DESC")
 
     def active_runs(self) -> list[Run]:
         """Return the runs that are queued, running or paused, newest first."""
-        which = "WHERE status IN (?, ?, ?) AND trashed IS NULL ORDER BY created DESC"
-        return [run for run in self.runs_where(which, *ACTIVE) if run.is_active]
+        condition = "status IN (?, ?, ?) AND trashed IS NULL ORDER BY created DESC"
+        return [run for run in self.runs_where(condition, *ACTIVE) if run.is_active]
 
     def trashed(self) -> list[Run]:
         """Return the runs in the trash, the latest thrown away first."""
-        return self.runs_where("WHERE trashed IS NOT NULL ORDER BY trashed DESC, run_id")
+        return self.runs_where("trashed IS NOT NULL ORDER BY trashed DESC, run_id")
 
-    def runs_where(self, which: str, *values: object) -> list[Run]:
-        """Return those runs that can be read for which a condition holds.
-
-        Args:
-            which: The end of the query.
-            values: What stands in it for its question marks.
-        """
-        rows, deaths = self._rows(which, *values)
-        return [run_from(row, deaths.get(row["run_id"], "")) for row in rows]
-
-    def _rows(self, which: str, *values: object) -> tuple[list[sqlite3.Row], dict[str, str]]:
-        """Return rows of runs, and how trainers died that have not ended theirs, by the run's id.
+    def runs_where(self, condition: str, *values: object) -> list[Run]:
+        """Return the readable runs of which this SQL is true, in its order.
 
         Nobody has to notice a death and write it down: a run that should be active and that nobody
         holds (see `life`) *is* interrupted, for whoever looks.
@@ -124,7 +109,7 @@ class Reading:
         lost: dict[str, tuple[str, str]] = {}
         while True:
             with self.database.reading() as db:
-                rows = db.execute(f"SELECT * FROM {RUNS} {which}", values).fetchall()
+                rows = db.execute(f"SELECT * FROM {RUNS} WHERE {condition}", values).fetchall()
             lost_before = lost
             lost = {
                 row["run_id"]: (row["status"], row["trainer"])
@@ -133,7 +118,9 @@ class Reading:
             }
             # A run may have ended, or have been taken up, after its row was read: look again.
             if lost.items() <= lost_before.items():
-                return rows, {run_id: self._death(run_id, *why) for run_id, why in lost.items()}
+                break
+        deaths = {run_id: self._death(run_id, *why) for run_id, why in lost.items()}
+        return [run_from(row, deaths.get(row["run_id"], "")) for row in rows]
 
     def unreadable(self, most: int = 100) -> UnreadableRuns:
         """Return the runs outside the trash whose rows hold what no run can be, newest first.
@@ -202,8 +189,8 @@ class Reading:
 
     def place_in_queue(self, run_id: str) -> int:
         """Return 1 for the queued run that is next, 2 for the one after it...; 0 if not queued."""
-        which = "WHERE status = ? AND trashed IS NULL ORDER BY queued, run_id"
-        waiting = [run.run_id for run in self.runs_where(which, QUEUED) if run.is_active]
+        queued = self.runs_where("status = ? AND trashed IS NULL ORDER BY queued, run_id", QUEUED)
+        waiting = [run.run_id for run in queued if run.is_active]
         return waiting.index(run_id) + 1 if run_id in waiting else 0
 
     # What a run has left behind ------------------------------------------------------------------

@@ -30,7 +30,7 @@ from neuralscope.runs.records import (
 
 
 def run_from(row: sqlite3.Row, death: str = "") -> Run:
-    """Return the run of a row that can be trusted.
+    """Return the run of a row that can be trusted (`columns.RUNS`).
 
     Args:
         row: Of `columns.RUNS`, whole.
