@@ -21,8 +21,8 @@ Text that is not ours is `quoted` in it. Where that was forgotten, a message is 
 
 from __future__ import annotations
 
-LONGEST_MESSAGE = 450
-"""Characters of a message: what is wrong, where, and what to do fit in there."""
+LONGEST_MESSAGE = 800
+"""Characters of a message: what is wrong, where (a path may be long) and what to do fit in."""
 
 
 def quoted(value: object, most: int = 80) -> str:

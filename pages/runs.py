@@ -40,7 +40,7 @@ def comparison() -> None:
     compare.show(runs)
 
 
-with frame.page(frame.RUNS, "All your runs: find, compare, continue, share."):
+with frame.page("Runs", "All your runs: find, compare, continue, share."):
     for problem in run_query.take_up(is_new=frame.is_entered()):
         st.warning(words.plain(problem), icon=":material/search_off:")
     if address.is_restored():

@@ -25,7 +25,7 @@ from neuralscope.errors import NeuralScopeError
 from neuralscope.runs import SETTINGS, RunConfig, Store
 
 LONG = "x" * 100_000
-LONGEST = 500
+LONGEST = 900
 
 
 # The command line

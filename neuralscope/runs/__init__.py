@@ -9,6 +9,7 @@ names       what a run is called while nobody has named it
 life        whether somebody trains a run
 last_words  what a trainer printed before it ended
 records     what is kept of a run, as values
+columns     what a row must hold to be trusted
 rows        from the tables to records
 reading     what can be asked of a store
 store       the store, and what people do with its runs

@@ -11,6 +11,7 @@ from neuralscope.runs import Store, list_snapshots
 from neuralscope.ui import curves, progress
 from neuralscope.ui.curves import Way
 from tests.pages.conftest import Runs
+from tests.writing import owner
 
 PLAIN = Way("epoch", log=False, zoomed=False, smoothing=0.0)
 
@@ -58,7 +59,7 @@ def test_how_a_run_stands_is_seen_at_once(
     elif happening == "set_rate":
         run.set_rate(0.5)
     else:
-        store.end(run.run_id, "stopped")
+        owner(store, run.run_id).end("stopped")
     so_far = progress.read(store.run(run.run_id))
     assert so_far.epochs.epoch.tolist() == [0, 1, 2]
     assert len(so_far.events) == len(store.events(run.run_id))
@@ -68,13 +69,13 @@ def test_a_run_that_goes_on_from_an_earlier_point_is_read_anew(
     runs: Runs, store: Store, shared: None
 ) -> None:
     run = runs.running(learned=3)
-    store.end(run.run_id, "interrupted")
+    owner(store, run.run_id).end("interrupted")
     now = store.run(run.run_id)
     before = progress.read(now)
     drawn = curves.draw(now, before, None, PLAIN)
     store.requeue(run.run_id, now.config)
     info = next(each for each in list_snapshots(store, run.run_id) if each.epoch == 1)
-    store.rewind(run.run_id, epoch=1, step=info.step, seconds=info.seconds)
+    owner(store, run.run_id).rewind(epoch=1, step=info.step, seconds=info.seconds)
     now = store.run(run.run_id)
     so_far = progress.read(now)
     assert so_far.epochs.epoch.tolist() == [0, 1]
