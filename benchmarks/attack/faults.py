@@ -420,7 +420,7 @@ def _strange(where: str, what: str, folder: Path) -> list[str]:
 
 
 def _few_descriptors(folder: Path) -> list[str]:
-    """Open and leave the dashboard 150 times with 256 file descriptors (the limit of macOS)."""
+    """Open and leave the dashboard 100 times with 256 file descriptors (the limit of macOS)."""
     from websockets.sync.client import connect
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -429,7 +429,7 @@ def _few_descriptors(folder: Path) -> list[str]:
     try:
         with rooms.dashboard(folder / "runs") as (address, server, _):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-            for number in range(150):
+            for number in range(100):
                 try:
                     _visit(address, connect)
                 except Exception as error:
@@ -437,7 +437,7 @@ def _few_descriptors(folder: Path) -> list[str]:
                     break
             n_open = len(list(Path(f"/proc/{server}/fd").iterdir()))
             if n_open > 200:
-                faults.append(f"after 150 visits {n_open} descriptors are open")
+                faults.append(f"after 100 visits {n_open} descriptors are open")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return faults

@@ -216,7 +216,6 @@ def chance_of(seed: int, number: int) -> random.Random:
 
 def _serve(module: str, seed: int, place: Path) -> None:
     """Do the cases whose numbers are read from standard input."""
-    folder = place / "case"
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_AS, (GUARD, GUARD))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -236,7 +235,7 @@ def _serve(module: str, seed: int, place: Path) -> None:
 
     for line in numbers:
         number = int(line)
-        shutil.rmtree(folder, ignore_errors=True)  # of a case that hung
+        folder = place / f"case-{number}"
         folder.mkdir(parents=True)
         Path("/proc/self/clear_refs").write_text("5")  # measure the peak from here
         children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

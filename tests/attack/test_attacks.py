@@ -7,7 +7,7 @@ import pytest
 from benchmarks.attack import damage, faults, inputs, kills, workers
 
 KILLED = range(6)
-DAMAGED = [n for n in range(13) if n != 7]
+DAMAGED = range(12)
 READ = range(40)
 FAILING = ("pipe as weights", "/dev/zero as picture", "loop as run file", "folder as store")
 
