@@ -445,6 +445,8 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+    # A damaged name must not hide the runs around it.
+    connection.text_factory = lambda raw: raw.decode(errors="replace")
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
@@ -453,8 +455,6 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
     for function in (json_fault, is_sound_json):  # which `columns` asks for
         connection.create_function(function.__name__, -1, function, deterministic=True)
     connection.row_factory = sqlite3.Row
-    # A damaged name must not hide the runs around it.
-    connection.text_factory = lambda raw: raw.decode(errors="replace")
     return connection
 
 

@@ -204,7 +204,11 @@ class Trainer:
         """Bring the training to where it begins, and return the records from there on."""
         logbook, obey = self._logbook, self._mailbox.obey
         run = self._store.run(self._run_id)
-        if run.is_fork or list_snapshots(self._store, self._run_id):
+        # One that was ended before its first measuring has left the untrained network: it begins
+        # anew, or there would never be an epoch 0.
+        last_epoch, _ = self._store.last_recorded(self._run_id)
+        kept = list_snapshots(self._store, self._run_id)
+        if run.is_fork or (kept and (last_epoch >= 0 or kept[-1].step > 0)):
             there = go_on(self._store, run, training, keeper, logbook, obey)
             logbook.begin(training, there.seconds)
             logbook.tell(there.kind, there.text)
@@ -348,8 +352,9 @@ def _explain_restored(restored: Restored) -> str:
 
 
 def _say(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # the log may be on the very disk that is full: training matters more
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,10 +6,10 @@ import pytest
 
 from benchmarks.attack import damage, faults, inputs, kills, workers
 
-KILLED = range(6)
-DAMAGED = range(12)
-READ = range(40)
-FAILING = ("pipe as weights", "/dev/zero as picture", "loop as run file", "folder as store")
+KILLED = range(3)
+DAMAGED = range(4)
+READ = range(16)
+FAILING = ("pipe as weights", "/dev/zero as picture")
 
 
 PATIENCE = 120.0

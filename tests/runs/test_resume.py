@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from neuralscope.data import Dataset
-from neuralscope.engine import Record
+from neuralscope.engine import Evaluating, Record
 from neuralscope.errors import ConfigError, DataError, NeuralScopeError, RunNotFound, WeightsError
 from neuralscope.runs import (
     LATEST,
@@ -489,3 +489,17 @@ def test_a_run_that_is_not_there(store: Store, stopped: str) -> None:
     for run_id in (stopped, "20260101-000000-abcd"):
         with pytest.raises(RunNotFound, match=ONE_SENTENCE):
             lineage.resume(store, run_id)
+
+
+def test_what_was_ended_before_its_first_measuring_begins_anew(
+    store: Store, digits: Dataset
+) -> None:
+    run_id = store.create(PLAIN)
+    records = Trainer(store, run_id, dataset=digits).records()
+    assert isinstance(next(records), Evaluating)
+    records.close()
+    assert (store.run(run_id).status, len(store.epochs(run_id).epoch)) == ("interrupted", 0)
+    assert list_snapshots(store, run_id)
+    lineage.resume(store, run_id)
+    train(store, run_id, digits)
+    assert_each_step_is_there_once(store, run_id)  # and each epoch, from 0

@@ -431,3 +431,12 @@ def test_a_data_set_that_is_loaded_is_not_loaded_again(
 ) -> None:
     monkeypatch.delattr(trainer_module, "load_dataset")
     assert Trainer(store, store.create(config), dataset=digits).run().status == "finished"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = open("/dev/full", "w")
+    monkeypatch.setattr(sys, "stderr", full)
+    trainer_module._say("Cannot write for now.")
+    with pytest.raises(OSError):  # what it holds still cannot be written
+        full.close()
