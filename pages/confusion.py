@@ -96,7 +96,8 @@ def choose(now: Moment) -> tuple[str, str]:
 def read_address(now: Moment) -> None:
     """Take over what the address asks for, when the page is opened."""
     state = st.session_state
-    if "confusion_of" in state:
+    # A browser that has lost the first of two quick redraws sends back that nothing is chosen.
+    if state.get("confusion_of") and state.get("confusion_show"):
         return
     reader = address.Reader()
     state["confusion_of"] = reader.one_of("of", SPLITS) or OF
