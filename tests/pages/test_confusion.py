@@ -208,6 +208,15 @@ def test_the_address_says_which_digits_and_which_figures(
     assert "show" not in page.query
 
 
+def test_a_choice_that_the_browser_has_lost_is_made_again(
+    finished: Run, open_confusion: Open
+) -> None:
+    page = open_confusion(run=finished.run_id, of="test")
+    page.app.session_state["confusion_of"] = None
+    page.look()
+    assert page.value("Digits") == "test"
+
+
 def test_rubbish_in_the_address_is_told_in_a_sentence(finished: Run, open_confusion: Open) -> None:
     page = open_confusion(run=finished.run_id, of="training", show="*all*")
     assert page.said("warning") == [
