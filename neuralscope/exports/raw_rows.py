@@ -12,10 +12,8 @@ import math
 import sqlite3
 from typing import Any
 
-from neuralscope.errors import RunNotFound
 from neuralscope.runs import Store
 from neuralscope.runs.columns import TABLES
-from neuralscope.runs.rows import shortened
 
 MOST_ROWS = 1_000
 """Of each table. The others are counted."""
@@ -40,7 +38,7 @@ def raw_rows(store: Store, run_id: str) -> str:
     with store.database.reading() as db:
         tables["runs"] = _rows(db, "runs", condition, value)
         if not tables["runs"]:
-            raise RunNotFound(f"There is no run {shortened(run_id)} in the store {store.path}.")
+            raise store.not_found(run_id)
         for table in sorted(TABLES.keys() - {"runs"}) if not by_number else ():
             query = f"SELECT count(*) FROM {table} WHERE run_id = ?"
             n_rows = db.execute(query, (run_id,)).fetchone()[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from neuralscope.engine import LayerHealth
-from neuralscope.errors import RunNotFound, RunUnreadable
+from neuralscope.errors import RunNotFound, RunUnreadable, quoted
 from neuralscope.runs import last_words, life
 from neuralscope.runs.columns import (
     COMMAND_ROWS,
@@ -44,7 +44,6 @@ from neuralscope.runs.rows import (
     epochs_from,
     fault_of,
     run_from,
-    shortened,
     unreadable_from,
 )
 
@@ -185,7 +184,7 @@ class Reading:
 
     def not_found(self, run_id: str) -> RunNotFound:
         """Return the error that says that there is no such run."""
-        return RunNotFound(f"There is no run {shortened(run_id)} in the store {self.path}.")
+        return RunNotFound(f"There is no run {quoted(run_id, 60)} in the store {self.path}.")
 
     def place_in_queue(self, run_id: str) -> int:
         """Return 1 for the queued run that is next, 2 for the one after it...; 0 if not queued."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuralscope.data import Recipe
-from neuralscope.errors import DataError
+from neuralscope.errors import DataError, quoted
 from neuralscope.runs.columns import JSON_COLUMNS, LATEST_MOMENT, TABLES, json_fault
 from neuralscope.runs.config import RunConfig
 from neuralscope.runs.database import RUN_ID
@@ -122,7 +122,7 @@ def _shown(value: object) -> str:
         return (
             f"binary data of {len(value):,} bytes" if len(value) != 1 else "a byte of binary data"
         )
-    return shortened(value) if isinstance(value, str) else repr(value)
+    return quoted(value, 60)
 
 
 def key_of(run_id: object, number: int) -> str:
@@ -146,8 +146,3 @@ def _recipe_from(text: str) -> Recipe | None:
 def packed(losses: npt.NDArray[np.float32]) -> bytes:
     """Return losses as their column holds them."""
     return losses.astype("<f4").tobytes()
-
-
-def shortened(text: str) -> str:
-    """Return a text in quotes, cut to what fits into a sentence."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
